@@ -1,0 +1,93 @@
+"""The exceptions a user may read, as one small tree. Their text is shown as it is.
+
+    HtmlgenError
+    ├── SettingsError        a setting, flag or environment variable cannot be used
+    ├── ModelError           the model cannot be loaded
+    │   ├── ModelNotFound    no such preset, folder or hub id, or no network to fetch it
+    │   ├── AdapterMismatch  the adapter was made for another base
+    │   └── OutOfMemory      too little memory to load the model or to finish a page
+    └── RequestError         this one request cannot be served; the next one can
+        ├── PromptTooLong    the prompt leaves no room in the model's context
+        ├── Busy             the queue is full
+        ├── NotReady         the model is still loading
+        ├── PageNotFound     no page with that id, or no longer kept
+        └── GenerationFailed the engine broke off
+
+Every message says what happened, with the value, and what to do next. `code` is what programs read;
+`status` is the HTTP status that the API answers with.
+"""
+
+from typing import ClassVar
+
+
+class HtmlgenError(Exception):
+    """Base of everything that a user may read."""
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 500
+
+
+class SettingsError(HtmlgenError):
+    code = "bad_settings"
+
+
+class ModelError(HtmlgenError):
+    code = "model_error"
+    status = 503
+
+
+class ModelNotFound(ModelError):
+    code = "model_not_found"
+
+
+class AdapterMismatch(ModelError):
+    code = "adapter_mismatch"
+
+
+class OutOfMemory(ModelError):
+    code = "out_of_memory"
+
+
+class RequestError(HtmlgenError):
+    code = "bad_request"
+    status = 400
+
+
+class PromptTooLong(RequestError):
+    """`prompt_tokens` do not fit into `limit` tokens of context."""
+
+    code = "prompt_too_long"
+    status = 413
+
+    def __init__(self, prompt_tokens: int, limit: int) -> None:
+        self.prompt_tokens, self.limit = prompt_tokens, limit
+        super().__init__(
+            f"The prompt is {prompt_tokens:,} tokens long and this model has room for {limit:,}. "
+            "Shorten the request, or start a new chat to drop the current page."
+        )
+
+
+class Busy(RequestError):
+    """`waiting` requests are queued already, as many as the queue may hold."""
+
+    code = "busy"
+    status = 429
+
+    def __init__(self, waiting: int) -> None:
+        self.waiting = waiting
+        super().__init__(f"Busy: {waiting} requests are waiting already. Try again in a minute.")
+
+
+class NotReady(RequestError):
+    code = "not_ready"
+    status = 503
+
+
+class PageNotFound(RequestError):
+    code = "page_not_found"
+    status = 404
+
+
+class GenerationFailed(RequestError):
+    code = "generation_failed"
+    status = 500
