@@ -1,0 +1,60 @@
+# make run   the studio on http://localhost:8000 (PORT= changes it)
+# make test  lint, types, unit tests and browser tests
+# Both do all the set-up they need; a second start reinstalls nothing.
+SHELL := /bin/bash
+PYTHON ?= python3
+PORT ?= 8000
+HOST ?= 127.0.0.1
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run setup test lint types unit browser chromium screenshots clean
+
+run: setup
+	exec $(BIN)/chainlit run app.py --headless --host $(HOST) --port $(PORT)
+
+setup: $(VENV)/.installed
+
+# pip builds whole, then the stamp is written: a set-up that was interrupted is done again.
+$(VENV)/.installed: requirements.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "Python 3.10 or newer is needed; name one with make PYTHON=/path/to/python3."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { rm -rf $(VENV); echo "No virtual environment could be made; on Debian: apt-get install python3-venv."; exit 1; }
+	@echo "Installing what requirements.txt names; the first time this takes some minutes."
+
+chromium:
+	@if command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || [ -n "$$HTMLGEN_CHROMIUM" ]; then :; \
+	elif command -v apt-get >/dev/null 2>&1 && [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
+	else echo "Install Chromium (Debian: sudo apt-get install chromium), or name one in HTMLGEN_CHROMIUM."; exit 1; fi
+
+test: lint types unit browser
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
+
+unit: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m "not browser"
+
+browser: $(VENV)/.installed-dev chromium
+	$(BIN)/python -m pytest -m browser
+
+# Draws the README's pictures anew from the demo model.
+screenshots: $(VENV)/.installed-dev chromium
+	HTMLGEN_SCREENSHOTS=1 $(BIN)/python -m pytest -m browser
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
