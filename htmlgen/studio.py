@@ -1,0 +1,255 @@
+"""One generation: queue -> engine -> extractor -> live page. Chat, API, command line and evaluation all go through it.
+
+    studio = Studio(engine, PageShelf(settings.max_pages), settings)
+    await studio.start()
+    async with aclosing(studio.generate(GenerationRequest("a login page"))) as events:
+        async for event in events: ...
+
+The model writes one page at a time. Everybody else stands in line, first come first served, and hears of every step
+forward. Whoever closes the iterator (or is cancelled in it) leaves the line or ends the generation within one token.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from htmlgen.engine import Delta, Engine, FinishReason, GenerationRequest, Usage
+from htmlgen.errors import Busy, GenerationFailed, HtmlgenError, ModelError, NotReady, RequestError
+from htmlgen.extract import HtmlExtractor
+from htmlgen.page import LivePage, PageShelf
+from htmlgen.settings import Settings
+
+log = logging.getLogger(__name__)
+
+PROGRESS_SECONDS = 0.25
+"""Seconds between two `Progress` events: often enough to look alive, rare enough to cost nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """Waiting. `position` is 1 when only the page being written now is ahead."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The engine has taken the request up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """A piece of what the model says outside the page; the pieces joined are the whole."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageOpened:
+    """The page has begun: `page` can be read from now on, while it grows."""
+
+    page: LivePage
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Pieces of text so far, which is tokens but for characters that took several, and pieces per second."""
+
+    new_tokens: int
+    tokens_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The end. `page` is None when the model wrote no HTML; `text` is all that it wrote, `prefix` included."""
+
+    page: LivePage | None
+    text: str
+    finish_reason: FinishReason
+    usage: Usage | None
+    """None when the page was cut at HTMLGEN_MAX_PAGE_BYTES, before the engine had counted."""
+
+
+Event = Queued | Started | Prose | PageOpened | Progress | Finished
+
+
+class Studio:
+    """Owns the engine's turn-taking. Everything here runs on one event loop."""
+
+    def __init__(self, engine: Engine, shelf: PageShelf, settings: Settings) -> None:
+        self.engine, self.shelf, self.settings = engine, shelf, settings
+        self.state: Literal["loading", "ready", "failed"] = "loading"
+        self.error: HtmlgenError | None = None
+        self._loading: asyncio.Task[None] | None = None
+        self._line: list[asyncio.Event] = []
+        """Who is being served ([0]) and who waits, in order; each is told when somebody ahead has left."""
+
+    @property
+    def status(self) -> str:
+        """What the model is doing, in a sentence for users."""
+        if self.error is not None:
+            return str(self.error)
+        return "Ready." if self.state == "ready" else self.engine.status
+
+    @property
+    def waiting(self) -> int:
+        """Requests in line behind the one being served."""
+        return max(0, len(self._line) - 1)
+
+    async def start(self) -> None:
+        """Begins to load the model in the background; `wait_ready` tells when that is done."""
+        if self._loading is None:
+            self._loading = asyncio.create_task(self._load())
+
+    async def _load(self) -> None:
+        try:
+            await self.engine.load()
+        except HtmlgenError as error:
+            log.error("The model cannot be loaded: %s", error)
+            self.error, self.state = error, "failed"
+        except Exception as error:
+            log.exception("The model cannot be loaded")
+            self.error = ModelError(f"The model cannot be loaded: {error}. The server's log has the details.")
+            self.state = "failed"
+        else:
+            self.state = "ready"
+
+    async def wait_ready(self) -> None:
+        """Returns when the model can generate.
+
+        Raises:
+            HtmlgenError: it never will; the message says why and what to do.
+        """
+        await self.start()
+        assert self._loading is not None
+        # Shielded: whoever stops waiting must not stop the loading for everybody else.
+        await asyncio.shield(self._loading)
+        if self.error is not None:
+            raise self.error
+
+    async def close(self) -> None:
+        """Stops loading and frees the model."""
+        if self._loading is not None:
+            self._loading.cancel()
+            await asyncio.gather(self._loading, return_exceptions=True)
+        await self.engine.close()
+
+    async def generate(self, request: GenerationRequest, page: LivePage | None = None) -> AsyncGenerator[Event, None]:
+        """Writes one page and tells what happens, ending in `Finished`.
+
+        `page` given: continues that finished page from its exact end; `request.prefix` is then the text of `Finished`.
+        A generation that fails or is closed leaves its page finished, with what was written.
+
+        Raises:
+            NotReady: the model is still loading.
+            Busy: as many wait already as may.
+            RequestError: the request is too long, or `page` is being written right now.
+            HtmlgenError: whatever the engine raises; the next generation is not harmed.
+        """
+        self._admit(request, page)
+        turn = asyncio.Event()
+        self._line.append(turn)
+        try:
+            while position := self._line.index(turn):
+                yield Queued(position)
+                await turn.wait()
+                turn.clear()
+            yield Started()
+            async with aclosing(self._write(request, page)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            place = self._line.index(turn)
+            del self._line[place]
+            for behind in self._line[place:]:
+                behind.set()
+
+    def _admit(self, request: GenerationRequest, page: LivePage | None) -> None:
+        if self.error is not None:
+            raise self.error
+        if self.state != "ready":
+            raise NotReady(f"The model is still loading: {self.engine.status} Try again in a minute.")
+        chars = len(request.instruction) + len(request.page or "")
+        if chars > self.settings.max_prompt_chars:
+            raise RequestError(
+                f"The request and the current page are {chars:,} characters long and at most "
+                f"{self.settings.max_prompt_chars:,} are read. Shorten the request, or start a new chat to drop the page."
+            )
+        if page is not None and not page.finished:
+            raise RequestError("This page is being written right now. Wait until it is finished, or stop it.")
+        if len(self._line) > self.settings.queue_size:
+            raise Busy(self.waiting)
+
+    async def _write(self, request: GenerationRequest, page: LivePage | None) -> AsyncGenerator[Event, None]:
+        extractor = HtmlExtractor()
+        text = [request.prefix]
+        already = 0 if page is None else len(page.html)
+        if page is not None:
+            page.reopen()
+        failed = False
+        reason: FinishReason = "cancelled"  # what stands if this generator is closed before its end
+        usage: Usage | None = None
+        new_tokens, first_at, told_at = 0, 0.0, 0.0
+        try:
+            # What the page holds was made from the prefix: reading it again puts the extractor where it was at the cut.
+            already -= len(extractor.feed(request.prefix))
+            said = len(extractor.prose)
+            if page is not None:
+                yield PageOpened(page)
+            stream = cast(AsyncGenerator[Delta, None], self.engine.stream(request))
+            async with aclosing(stream):
+                async for delta in stream:
+                    text.append(delta.text)
+                    html = extractor.feed(delta.text)
+                    if delta.finish_reason is not None:
+                        reason, usage = delta.finish_reason, delta.usage
+                        if not (reason == "length" and extractor.found):
+                            # A cut page keeps its undecided last characters out, so that Continue can decide them.
+                            html += extractor.close()
+                    if len(extractor.prose) > said:
+                        yield Prose(extractor.prose[said:])
+                        said = len(extractor.prose)
+                    if already > 0:
+                        html, already = html[already:], already - len(html)
+                    if html:
+                        if page is None:
+                            page = self.shelf.new()
+                            yield PageOpened(page)
+                        if not self._append(page, html):
+                            reason = "length"
+                            break
+                    if delta.text:
+                        now = time.monotonic()
+                        new_tokens += 1
+                        first_at = first_at or now
+                        if now - told_at >= PROGRESS_SECONDS:
+                            told_at = now
+                            yield Progress(new_tokens, (new_tokens - 1) / (now - first_at) if now > first_at else 0.0)
+                    if delta.finish_reason is not None:
+                        break
+            if page is not None:
+                page.finish(reason)
+            yield Finished(page, "".join(text), reason, usage)
+        except HtmlgenError:
+            failed = True
+            raise
+        except Exception as error:
+            failed = True
+            log.exception("The engine broke off")
+            raise GenerationFailed(
+                "The model broke off in the middle of this page. Try again; the server's log has the details."
+            ) from error
+        finally:
+            if page is not None and not page.finished:
+                page.finish(None if failed else reason)
+
+    def _append(self, page: LivePage, html: str) -> bool:
+        """Appends what fits; False when the page is full."""
+        room = self.settings.max_page_bytes - page.size
+        data = html.encode(errors="replace")
+        page.append(html if len(data) <= room else data[:room].decode(errors="ignore"))
+        return len(data) <= room
