@@ -180,10 +180,12 @@ def _take(groups: list[list[int]], share: float, flag: str) -> tuple[list[int], 
             taken += group
         else:
             left.append(group)
-    if not taken or not left:
+    if not taken and len(groups) > 1 and 2 * len(smallest := min(groups, key=len)) <= total:
+        taken, left = smallest, [group for group in groups if group is not smallest]
+    if not taken:
         raise SettingsError(
-            f"{flag} {share} asks for {wanted:,} of {total:,} rows, but {max(map(len, groups), default=0):,} of them are one page or one request under "
-            f"several names, which must stay together. Use {flag} 0, or add different rows."
+            f"{flag} {share} asks for {wanted:,} of {total:,} rows, but {max(map(len, groups), default=0):,} are one page or one request under "
+            f"several names and must stay together. Use {flag} 0, or add different rows."
         )
     return taken, left
 
