@@ -80,7 +80,10 @@ class DataConfig:
             self.test_split is None or self.test_split != self.validation_split,
             f"--test-split and --validation-split are both {self.test_split!r}. The test part must not choose the adapter.",
         )
-        _require(self.overlap >= 0, f"--overlap is {self.overlap} but must be 0 or more.")
+        _require(
+            self.overlap >= 1,
+            f"--overlap is {self.overlap} but must be at least 1: a window goes on from the one before it.",
+        )
         if self.max_length is not None:
             _require(self.max_length >= 8, f"--max-length is {self.max_length} but must be at least 8.")
             _require(
