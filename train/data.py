@@ -111,7 +111,7 @@ def load_records(config: DataConfig, split: str | None = None) -> tuple[list[Rec
         SettingsError: it cannot be read, has no known columns, or no row of it can be used.
     """
     split = split or config.split
-    rows = _open(config, split)
+    rows = open_rows(config, split)
     read = _Columns.find(rows.column_names, config)
     records, rejected = [], []
     for index, row in enumerate(rows):
@@ -190,7 +190,7 @@ def _take(groups: list[list[int]], share: float, flag: str) -> tuple[list[int], 
     return taken, left
 
 
-def _open(config: DataConfig, split: str) -> Any:
+def open_rows(config: DataConfig, split: str) -> Any:
     """The rows of one split as a `datasets.Dataset`."""
     import datasets
 
