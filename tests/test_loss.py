@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from peft import LoraConfig, PrefixTuningConfig, PromptTuningConfig, TaskType, get_peft_model
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
-from train.loss import IGNORE_INDEX, SummedLoss, without_head
+from train.loss import SummedLoss, without_head
+from train.tokens import IGNORE_INDEX
 
 
 def batch(vocab: int = 300, seed: int = 0) -> dict[str, torch.Tensor]:
@@ -129,3 +130,21 @@ def test_bf16_autocast_stays_near_fp32(tiny_llama_dir: Path) -> None:
         rounded = SummedLoss(model)(batch())
     assert rounded.dtype == torch.float32
     torch.testing.assert_close(rounded, exact, rtol=1e-2, atol=0)
+
+
+def test_an_architecture_that_changes_its_logits_is_noticed() -> None:
+    from transformers import Gemma2Config, Gemma2ForCausalLM
+
+    sizes = {"vocab_size": 512, "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "head_dim": 16}
+    model = Gemma2ForCausalLM(
+        Gemma2Config(**sizes, num_attention_heads=2, num_key_value_heads=2, final_logit_softcapping=0.5)
+    )
+    torch.nn.init.normal_(model.model.embed_tokens.weight)
+    loss = SummedLoss(model)
+    assert not loss.agrees(batch())
+    loss.chunked = False
+    torch.testing.assert_close(loss(batch()), plain_loss(model, batch()))
+
+
+def test_a_plain_architecture_agrees(tiny_llama_dir: Path) -> None:
+    assert SummedLoss(AutoModelForCausalLM.from_pretrained(tiny_llama_dir)).agrees(batch())

@@ -5,8 +5,8 @@ small fine-tuning run. So only the hidden states that predict a label reach the 
 logits are turned into a loss and its gradient at once and dropped.
 """
 
-from collections.abc import Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-IGNORE_INDEX = -100
+from train.tokens import IGNORE_INDEX
+
 CHUNK_BYTES = 64 * 2**20
 """Memory for one chunk's logits in float32: 512 tokens of a 32,000 vocabulary. Larger was not faster."""
 
@@ -30,6 +31,8 @@ class SummedLoss(nn.Module):
         super().__init__()
         self.model = model
         self.chunk_bytes = chunk_bytes
+        self.chunked = True
+        """False takes the model's own logits, for architectures that change them after the output layer."""
 
     def forward(self, batch: Mapping[str, Any]) -> Tensor:
         """
@@ -41,16 +44,33 @@ class SummedLoss(nn.Module):
             float32 scalar: the sum over labels of -log p(label | tokens before it).
         """
         inputs = {name: value for name, value in batch.items() if name != "labels"}
-        labels: Tensor = batch["labels"][:, 1:]  # position t predicts token t + 1
-        with without_head(self.model) as head:
-            hidden = self.model(**inputs, use_cache=False).logits
-        hidden = hidden[:, -batch["labels"].shape[1] : -1]  # prompt tuning puts virtual tokens in front
-        learnt = labels != IGNORE_INDEX
-        return summed_cross_entropy(hidden[learnt], labels[learnt], head, self.chunk_bytes)
+        targets: Tensor = batch["labels"][:, 1:]  # position t predicts token t + 1
+        learnt = targets != IGNORE_INDEX
+        with without_head(self.model) if self.chunked else nullcontext() as head:
+            out: Tensor = self.model(**inputs, use_cache=False).logits
+        out = out[:, -targets.shape[1] - 1 : -1]  # prompt tuning puts virtual tokens in front
+        if head is None:
+            return F.cross_entropy(out[learnt].float(), targets[learnt], reduction="sum")
+        return summed_cross_entropy(out[learnt], targets[learnt], head, self.chunk_bytes)
+
+    @torch.no_grad()
+    def agrees(self, batch: Mapping[str, Any]) -> bool:
+        """Whether the loss in chunks is that of the model's own logits, which soft caps and scales after the head make differ."""
+        was_training, was_chunked = self.training, self.chunked
+        self.eval()
+        try:
+            self.chunked = True
+            ours = self(batch)
+            self.chunked = False
+            its_own = self(batch)
+        finally:
+            self.train(was_training)
+            self.chunked = was_chunked
+        return bool(torch.isclose(ours, its_own, rtol=1e-2))
 
 
 @contextmanager
-def without_head(model: nn.Module) -> Any:
+def without_head(model: Any) -> Iterator[nn.Module]:
     """Within it the model's `logits` are its last hidden states; gives the output layer that was taken off."""
     causal = model.get_base_model() if hasattr(model, "get_base_model") else model
     head = causal.get_output_embeddings()
@@ -72,7 +92,8 @@ def summed_cross_entropy(hidden: Tensor, targets: Tensor, head: nn.Module, chunk
         head: the output layer. A frozen `nn.Linear` gets its gradient in the forward pass, so that its logits are
             made once; any other (trained, LoRA) goes through activation checkpointing, which makes them twice.
     """
-    vocabulary = head.weight.shape[0] if isinstance(getattr(head, "weight", None), Tensor) else 1 << 15
+    weight = getattr(head, "weight", None)
+    vocabulary = weight.shape[0] if isinstance(weight, Tensor) else 1 << 15
     chunk = max(1, chunk_bytes // (4 * vocabulary))
     if type(head) is nn.Linear and not any(p.requires_grad for p in head.parameters()):
         return FrozenHeadLoss.apply(hidden, targets, head.weight, head.bias, chunk)
@@ -120,6 +141,6 @@ class FrozenHeadLoss(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, grad_output: Tensor) -> Any:
         (grad,) = ctx.saved_tensors
         return (grad * grad_output).to(grad.dtype), None, None, None, None
