@@ -1,0 +1,126 @@
+"""LivePage: a document that grows while any number of readers follow it. PageShelf: the pages that are kept.
+
+    page = shelf.new()
+    page.append("<h1>Hello"); page.append("</h1>"); page.finish("stop")
+    async for chunk in page.read(): ...
+
+The bytes are kept once. A reader pulls from them by its own offset, whenever it is ready for more, so a slow or stuck one
+costs nothing but its place in the buffer, and a late one first gets everything at once. All of it belongs to one event
+loop and takes no locks.
+"""
+
+import asyncio
+import secrets
+from collections import OrderedDict
+from collections.abc import AsyncGenerator
+
+from htmlgen.engine import FinishReason
+from htmlgen.errors import PageNotFound
+
+CHUNK = 65_536
+"""Bytes handed to a reader at a time: what a stuck reader holds in memory at most, next to its socket's buffer."""
+
+
+class LivePage:
+    """An append-only document. Its id is 192 random bits, in the letters that URLs may have: who knows it may read it."""
+
+    def __init__(self) -> None:
+        self.id = secrets.token_urlsafe(24)
+        self.finished = False
+        """No more comes, unless the page is reopened."""
+        self.finish_reason: FinishReason | None = None
+        """Why the engine stopped; None while the page grows, and after a failure."""
+        self._data = bytearray()
+        self._html: str | None = ""
+        self._change = asyncio.Event()
+
+    @property
+    def size(self) -> int:
+        """Bytes of UTF-8."""
+        return len(self._data)
+
+    @property
+    def html(self) -> str:
+        """The document so far."""
+        if self._html is None:
+            self._html = self._data.decode()
+        return self._html
+
+    def append(self, text: str) -> None:
+        """Adds `text`; readers that wait for more are woken. Halves of surrogate pairs, which UTF-8 lacks, become "?"."""
+        assert not self.finished, "append() to a finished page: reopen() it first"
+        if text:
+            self._data += text.encode(errors="replace")
+            self._html = None
+            self._wake()
+
+    def finish(self, reason: FinishReason | None) -> None:
+        """Ends the page and every reader's stream. `reason` is None when the generation failed."""
+        self.finished, self.finish_reason = True, reason
+        self._wake()
+
+    def reopen(self) -> None:
+        """Lets a finished page grow again. Readers that come from now on get all of it, then what is new."""
+        self.finished, self.finish_reason = False, None
+
+    def _wake(self) -> None:
+        # One event wakes everybody who waits at this moment; who is busy sending sees the new bytes when he comes back.
+        self._change.set()
+        self._change = asyncio.Event()
+
+    async def read(self, start: int = 0) -> AsyncGenerator[bytes, None]:
+        """Yields the bytes from `start` on, then each new piece as it comes; ends when the page is finished.
+
+        Pieces are at most 64 KiB and may cut a character in two: decode them incrementally.
+        """
+        position = start
+        while True:
+            change = self._change
+            while position < len(self._data):
+                chunk = bytes(self._data[position : position + CHUNK])
+                position += len(chunk)
+                yield chunk
+                change = self._change
+            if self.finished:
+                return
+            await change.wait()
+
+
+class PageShelf:
+    """Keeps pages by id: at most `max_pages`, of which the one unused the longest goes first.
+
+    A page that is still being written is never dropped, so there may be more of them than that for a while.
+    """
+
+    def __init__(self, max_pages: int) -> None:
+        assert max_pages >= 1
+        self.max_pages = max_pages
+        self._pages: OrderedDict[str, LivePage] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._pages)
+
+    def new(self) -> LivePage:
+        """An empty page with an id of its own."""
+        page = LivePage()
+        self._pages[page.id] = page
+        surplus = len(self._pages) - self.max_pages
+        if surplus > 0:
+            finished = [other.id for other in self._pages.values() if other.finished]
+            for page_id in finished[:surplus]:
+                del self._pages[page_id]
+        return page
+
+    def get(self, page_id: str) -> LivePage:
+        """The page with that id.
+
+        Raises:
+            PageNotFound: there is none, or it is no longer kept.
+        """
+        try:
+            self._pages.move_to_end(page_id)
+        except KeyError as error:
+            raise PageNotFound(
+                "This page is not there any more. The server keeps the newest pages in memory: ask for it again in the chat."
+            ) from error
+        return self._pages[page_id]
