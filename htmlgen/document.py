@@ -38,12 +38,12 @@ class DocumentReader:
                     self._put_all(held)
                 held.append(char)
                 char = yield
-            elif held and char in ("`", "~") and not self.scanner.verbatim:
-                char = yield from self._fence_line(char, held)
             elif held and self._prose_follows(char, held):
                 self.complete = True
                 self.prose += held
                 held.clear()
+            elif held and char in ("`", "~") and not self.scanner.verbatim:
+                char = yield from self._fence_line(char, held)
             else:
                 self._put_all(held)
                 self._put(char)
