@@ -4,6 +4,7 @@ import csv
 import json
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from htmlgen.errors import SettingsError
 from train.config import DataConfig
 from train.data import Record, load_records, load_split, split_records
-from train.duplicates import same_groups, visible_text
+from train.duplicates import same_groups
 
 
 @pytest.fixture(autouse=True)
@@ -205,42 +206,49 @@ def test_split_is_80_20_with_a_validation_part_and_repeats_by_seed() -> None:
     assert (whole.train, whole.validation, whole.test) == (records, [], [])
 
 
-LONG = "<main><h1>Welcome</h1><p>" + " ".join(f"{a} {b}" for a in WORDS for b in WORDS) + "</p></main>"
+TEXT = [f"{a} {b}" for a in WORDS for b in WORDS]
+LONG = f"<main><h1>Welcome</h1><p>{' '.join(TEXT)}</p></main>"
+FORM = (
+    "<form>"
+    + "".join(f'<label class="{a} {b}"><input name="{b}-{a}"></label>' for a in WORDS for b in WORDS)
+    + "</form>"
+)
 
 
 @pytest.mark.parametrize(
-    "twin",
+    ("html", "twin"),
     [
-        Record("other words", None, LONG, 1),
-        Record("other words", None, LONG.upper().replace(">", ">\n "), 1),
-        Record(
-            "other words",
-            None,
-            LONG.replace("<main>", '<main data-nonce="8f3a">').replace("kettle lantern", "kettle lamp"),
-            1,
-        ),
-        Record(
-            "other words", None, f"<body><div class='x y z'><div><div>{visible_text(LONG)}</div></div></div></body>", 1
-        ),
-        Record(" Some  WORDS ", "<b>old</b>", "<p>entirely different</p>", 1),
+        (LONG, LONG),
+        (LONG, LONG.upper().replace(">", ">\n ")),
+        ("<style>p { color: red }</style>", "<STYLE>p { color:  red }</STYLE>"),
+        (LONG, LONG.replace("<main>", '<main data-nonce="8f3a">').replace("kettle lantern", "kettle lamp")),
+        (FORM, FORM.replace("<form>", "<form id=a77f>").replace("island kettle", "k8 k9")),
+        (LONG, "".join(f'<li class="tile shadow"><em>{words}</em></li>' for words in TEXT)),
     ],
-    ids=["exact", "case and white space", "edited", "same text, other markup", "same request"],
+    ids=["exact", "case and white space", "nothing but style", "edited", "nothing to read", "same text, other markup"],
 )
-def test_same_page_or_request_is_found(twin: Record) -> None:
-    record = Record("some words", "<b>old</b>", LONG, 0)
-    assert same_groups([record, twin, *pages(5)])[0] == [0, 1]
+def test_same_page_is_found(html: str, twin: str) -> None:
+    records = [Record("some words", None, html, 0), Record("others", None, twin, 1), *pages(5)]
+    assert same_groups(records) == [[0, 1], [2], [3], [4], [5], [6]]
+
+
+def test_same_request_is_found() -> None:
+    one, other = Record("some words", "<b>old</b>", LONG, 0), Record(" Some  WORDS", "<B>old</b>", "<p>other</p>", 1)
+    assert same_groups([one, other]) == [[0, 1]]
+    assert same_groups([one, replace(other, input=None)]) == [[0], [1]]
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("html", "other"),
     [
-        Record("other", None, LONG.replace("a", "o").replace("e", "u"), 1),
-        Record("other", None, "<p>Log in</p>", 1),
-        Record("some words", None, "<p>without the input, another request</p>", 1),
+        (LONG, LONG.replace("a", "o").replace("e", "u")),
+        (LONG, f"<main><h1>Welcome</h1><p>{' '.join(TEXT[:120])} {' '.join(TEXT[:100:-1])}</p></main>"),
+        ("<p>Log in</p>", '<div class="card"><form><button>Log in</button></form></div>'),
     ],
+    ids=["other words", "half of it", "two words"],
 )
-def test_other_pages_are_told_apart(other: Record) -> None:
-    assert same_groups([Record("some words", "<b>old</b>", LONG, 0), other]) == [[0], [1]]
+def test_other_pages_are_told_apart(html: str, other: str) -> None:
+    assert same_groups([Record("some words", None, html, 0), Record("others", None, other, 1)]) == [[0], [1]]
 
 
 @settings(max_examples=15, deadline=None)

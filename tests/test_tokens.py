@@ -115,8 +115,11 @@ def test_truncate_and_drop_say_what_they_lose(byte_level_tokenizer: Any) -> None
 
 
 @pytest.mark.parametrize("overlong", ["split", "truncate"])
-def test_prompt_that_leaves_no_room_is_left_out_and_counted(byte_level_tokenizer: Any, overlong: Any) -> None:
-    crowded = Record("word " * 100, None, PAGE, row=1)
+@pytest.mark.parametrize("share", [0.8, 2.0])
+def test_prompt_that_leaves_little_room_is_left_out_and_counted(
+    byte_level_tokenizer: Any, overlong: Any, share: float
+) -> None:
+    crowded = Record("<" * round(share * 120), None, PAGE, row=1)
     examples, report = encode_records([RECORD, crowded], byte_level_tokenizer, "plain", 120, overlong=overlong)
     assert {example.row for example in examples} == {RECORD.row}
     assert report.crowded_rows == 1
