@@ -57,7 +57,7 @@ class DataConfig:
     html_column: str | None = None
     """Column with the page to learn. Unset: recognised by name (output, html, completion, messages)."""
     prompt_format: str | None = None
-    """Prompt format. Unset: that of the preset, or the one saved with the base; the adapter is saved with its name."""
+    """Prompt format. Unset: the one saved with the base, else that of the preset. Its name is saved with the adapter."""
     max_length: int | None = None
     """Tokens of prompt and answer together. Memory and time per row grow with it. Unset: 2,048, or the base's context if less."""
     overlong: Overlong = "split"
