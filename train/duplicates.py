@@ -22,6 +22,8 @@ SAME = 0.8
 """Share of shingles (Jaccard) from which on two pages are one. Measured on 575 real rows: true pairs lie above 0.9, others below 0.6."""
 BANDS, ROWS = 25, 5
 """Pages at 0.8 become candidates with a probability of 1 - (1 - 0.8⁵)²⁵ = 0.99995."""
+LIKELY = 0.6
+"""Share of equal MinHash values from which on an exact comparison is worth it: 5 standard deviations below 0.8."""
 MIN_WORDS = 30
 """Visible words below which text alone says too little: many pages read `Log in`."""
 
@@ -82,17 +84,20 @@ class _UnionFind:
             self.join(first.setdefault(key, index), index)
 
     def join_alike(self, sets: Sequence[Shingles]) -> None:
+        signatures = np.array([_signature(shingles) for shingles in sets])  # (pages, BANDS * ROWS)
         buckets: dict[tuple[int, bytes], list[int]] = defaultdict(list)
         for index, shingles in enumerate(sets):
             if not shingles.size:
                 continue
-            for band, key in enumerate(_signature(shingles)):
-                bucket = buckets[band, key.tobytes()]
-                # One page stands for its bucket's group: comparing with a member of each group is enough.
-                for other in {self.find(member): member for member in bucket}.values():
-                    if self.find(other) != self.find(index) and _jaccard(shingles, sets[other]) >= SAME:
-                        self.join(other, index)
-                bucket.append(index)
+            keys = [(band, key.tobytes()) for band, key in enumerate(signatures[index].reshape(BANDS, ROWS))]
+            # A bucket holds one page of each group, and only those are compared that MinHash finds nearly alike.
+            near = np.array(sorted({other for key in keys for other in buckets[key]}), np.int64)
+            for other in near[(signatures[near] == signatures[index]).mean(axis=1) >= LIKELY]:
+                if self.find(int(other)) != self.find(index) and _jaccard(shingles, sets[other]) >= SAME:
+                    self.join(int(other), index)
+            for key in keys:
+                if self.find(index) not in {self.find(other) for other in buckets[key]}:
+                    buckets[key].append(index)
 
 
 def _normal(text: str) -> str:
@@ -120,13 +125,13 @@ _OFFSETS = _RANDOM.integers(0, 2**63, (BANDS * ROWS, 1), dtype=np.uint64)
 
 
 def _signature(shingles: Shingles) -> Shingles:
-    """MinHash values, (BANDS, ROWS)."""
+    """MinHash values, (BANDS * ROWS,)."""
     lowest = np.full(BANDS * ROWS, np.iinfo(np.uint64).max, np.uint64)
     for start in range(0, len(shingles), 4096):  # bounds the memory for pages of many 100 KB
         part = shingles[start : start + 4096]
         mixed = (part * _FACTORS + _OFFSETS) ^ ((part * _FACTORS + _OFFSETS) >> np.uint64(29))
         lowest = np.minimum(lowest, (mixed * np.uint64(0xBF58476D1CE4E5B9)).min(axis=1))
-    return lowest.reshape(BANDS, ROWS)
+    return lowest
 
 
 def _jaccard(one: Shingles, other: Shingles) -> float:
