@@ -1,0 +1,105 @@
+"""Whether an adapter belongs to a base, told from names and shapes before any weights are read."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from htmlgen.errors import AdapterMismatch, ModelError, ModelNotFound
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+def check_adapter(adapter: str, folder: Path, base: str, skeleton: PreTrainedModel) -> list[str]:
+    """Compares an adapter with the base it is to go on; gives notes about what is odd but works.
+
+    Raises:
+        AdapterMismatch: its tensors do not fit; the message names both and the first tensor that does not.
+        ModelError, ModelNotFound: it cannot be read.
+    """
+    config = read_adapter_config(adapter, folder)
+    made_for = config.get("base_model_name_or_path") or "an unnamed base"
+    files = [folder / name for name in ("adapter_model.safetensors", "adapter_model.bin") if (folder / name).is_file()]
+    if not files:
+        raise ModelNotFound(
+            f"{adapter} has no adapter_model.safetensors. Fetch it, or set HTMLGEN_ADAPTER to another adapter."
+        )
+    told = f"The adapter {adapter} was made for {made_for} and does not fit {base}"
+    advice = f"Set HTMLGEN_MODEL to {made_for}, or HTMLGEN_ADAPTER to an adapter for {base} or to none."
+    modules = {name: tuple(tensor.shape) for name, tensor in skeleton.state_dict().items()}
+    layers = set()
+    for name, shape in tensor_shapes(files[0]).items():
+        module, _, part = name.removeprefix("base_model.model.").partition(".lora_")
+        if not part:
+            continue  # prompt and prefix tuning, and layers trained whole: peft compares those itself
+        layers |= {int(number) for number in module.split(".") if number.isdigit()}
+        weight = modules.get(f"{module}.weight")
+        if weight is None:
+            raise AdapterMismatch(f"{told}: that has no layer {module}. {advice}")
+        # A is (r, in) and B is (out, r). Weights are (out, in), but for GPT-2's, which are the other way round.
+        at = {"A": -1, "B": 0}.get(part[0])
+        if at is not None and shape[at] not in (
+            weight if type(skeleton).__name__.startswith("GPT2") else (weight[at],)
+        ):
+            raise AdapterMismatch(f"{told}: for {module} it has {shape} and the base {weight}. {advice}")
+    depth = getattr(skeleton.config.get_text_config(), "num_hidden_layers", None)
+    if layers and depth and config.get("layers_to_transform") is None and max(layers) + 1 < depth:
+        raise AdapterMismatch(f"{told}: it covers {max(layers) + 1} layers and the base has {depth}. {advice}")
+    if _same_model(made_for, base, folder):
+        return []
+    return [
+        f"The adapter {adapter} was made for {made_for}; its shapes fit {base}, but expect worse pages if they differ."
+    ]
+
+
+def read_adapter_config(adapter: str, folder: Path) -> dict[str, Any]:
+    path = folder / "adapter_config.json"
+    if not path.is_file():
+        raise ModelNotFound(
+            f"{adapter} has no adapter_config.json, so it is not an adapter. Set HTMLGEN_ADAPTER to one."
+        )
+    try:
+        config: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return dict(config)
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(f"{path} cannot be read ({error}). Fetch the adapter again.") from error
+
+
+def _same_model(made_for: str, base: str, adapter_folder: Path) -> bool:
+    """Whether two names can mean one model: the same folder, seen from here or from the adapter, or the same last name."""
+    there = Path(base).expanduser().resolve()
+    if any((start / made_for).resolve() == there for start in (Path(), adapter_folder)):
+        return True
+    return _last_name(made_for) == _last_name(base)
+
+
+def _last_name(name: str) -> str:
+    parts = [part for part in name.replace("\\", "/").split("/") if part]
+    for part in parts:
+        if part.startswith("models--"):  # a folder in the hub's cache: models--owner--name/snapshots/<commit>
+            return part.split("--")[-1].lower()
+    return parts[-1].lower() if parts else ""
+
+
+def tensor_shapes(file: Path) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the tensors in a file of weights, without reading their data."""
+    import torch
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        if file.suffix == ".safetensors":
+            with safe_open(file, framework="pt") as tensors:
+                return {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118 (it has no other way to iterate)
+        state = torch.load(file, map_location="meta", weights_only=True)
+        return {name: tuple(tensor.shape) for name, tensor in state.items()}
+    except (SafetensorError, EOFError, OSError, AttributeError, RuntimeError) as error:
+        raise ModelError(
+            f"{file} is damaged or incomplete ({error}). Delete it and fetch it again; after git clone, run git lfs pull."
+        ) from error
+    except pickle.UnpicklingError as error:
+        raise ModelError(
+            f"{file} holds more than weights, and could run code here, so it is not read. Convert it to safetensors."
+        ) from error

@@ -1,0 +1,320 @@
+"""Base and adapter folders -> a model that can generate. What can be checked is checked before weights are read.
+
+Nothing here runs code from a model's folder: `trust_remote_code` is off, and pickled weights are read as weights only.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from htmlgen.adapter import check_adapter, read_adapter_config, tensor_shapes
+from htmlgen.errors import AdapterMismatch, HtmlgenError, ModelError, ModelNotFound, OutOfMemory
+from htmlgen.hub import Report, fetch
+from htmlgen.prompt import read_prompt_format
+from htmlgen.settings import Quantization
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
+
+BYTES_PER_WEIGHT = {"4bit": 0.53, "8bit": 1.01, "none": 2.0}
+"""Of linear layers: NF4 takes 4 bits and, quantised doubly, 0.127 for its scales (QLoRA, arXiv:2305.14314, section 3)."""
+
+
+@dataclass
+class Loaded:
+    """A model in memory. `context` is in tokens; `notes` are sentences that a user should read but that stop nothing."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    context: int
+    prompt_format: str | None
+    """The format saved beside the adapter, or else beside the base."""
+    notes: list[str] = field(default_factory=list)
+
+
+def load(base: str, adapter: str | None, quantization: Quantization, report: Report) -> Loaded:
+    """Fetches what is not here, checks it, and loads it; blocks for seconds to minutes.
+
+    Raises:
+        ModelNotFound, AdapterMismatch, OutOfMemory, ModelError: see htmlgen/errors.py.
+    """
+    base_folder = fetch(base, "base", report)
+    adapter_folder = None if adapter is None else fetch(adapter, "adapter", report)
+    report(f"Loading {base}.")
+    with explained(base):
+        import torch
+
+        if not torch.cuda.is_available():
+            _leave_a_core()
+        config = _read_config(base, base_folder)
+        weights = _weight_files(base, base_folder)
+        notes = []
+        skeleton = _skeleton(config)
+        if adapter is not None and adapter_folder is not None:
+            notes += check_adapter(adapter, adapter_folder, base, skeleton)
+        quantized_already = getattr(config, "quantization_config", None) is not None
+        if not quantized_already:
+            _check_memory(base, skeleton, quantization)
+        tokenizer = _load_tokenizer(base, base_folder, skeleton)
+        if not any(file.suffix == ".safetensors" for file in weights):
+            notes.append(f"{base} has only pickled weights; they load slowly and were read as weights only.")
+        model = _load_base(base_folder, None if quantized_already else quantization)
+    if adapter is not None and adapter_folder is not None:
+        report(f"Loading the adapter {adapter}.")
+        with explained(adapter):
+            model = _attach(model, adapter_folder, merge=quantization == "none" and not quantized_already)
+    _prepare_generation(model, tokenizer)
+    found = (read_prompt_format(folder) for folder in (adapter_folder, base_folder) if folder is not None)
+    for note in notes:
+        log.warning(note)
+    return Loaded(model, tokenizer, _context(config, tokenizer), next(filter(None, found), None), notes)
+
+
+def free_memory() -> int:
+    """Bytes that a model may take: on the CUDA device if there is one, else in main memory."""
+    import psutil
+    import torch
+
+    if torch.cuda.is_available():
+        return int(torch.cuda.mem_get_info()[0])
+    free = int(psutil.virtual_memory().available)
+    group = Path("/sys/fs/cgroup")  # a container may have less than its machine
+    try:
+        limit, used = (group / "memory.max").read_text().strip(), (group / "memory.current").read_text()
+    except OSError:
+        return free
+    return free if limit == "max" else min(free, int(limit) - int(used))
+
+
+def _leave_a_core() -> None:
+    """Threads for matrix products, called in the thread that computes.
+
+    They wait for each other by spinning. With as many as there are cores, one that has to share its core with the web
+    server or a browser holds up all others: measured here, 9 tokens/s instead of 150.
+    """
+    import torch
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(min(torch.get_num_threads(), max(1, cores - 1)))
+
+
+def _read_config(base: str, folder: Path) -> PreTrainedConfig:
+    from transformers import AutoConfig
+
+    if not (folder / "config.json").is_file():
+        if (folder / "adapter_config.json").is_file():
+            of = read_adapter_config(base, folder).get("base_model_name_or_path")
+            raise ModelError(f"{base} is an adapter, not a model. Set HTMLGEN_ADAPTER={base} and HTMLGEN_MODEL={of}.")
+        raise ModelNotFound(f"{base} has no config.json, so it is not a model. Set HTMLGEN_MODEL to a model's folder.")
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    method = (getattr(config, "quantization_config", None) or {}).get("quant_method")
+    if method == "gptq" and importlib.util.find_spec("gptqmodel") is None:
+        raise ModelError(
+            f"{base} is quantised by GPTQ, which needs more packages: pip install -r requirements-gptq.txt"
+        )
+    return config
+
+
+def _weight_files(base: str, folder: Path) -> list[Path]:
+    """The files that hold the base's weights, safetensors before pickled ones; damaged ones are found here."""
+    files = sorted(file for file in folder.glob("*.safetensors") if not file.name.startswith("adapter_"))
+    files = files or sorted(folder.glob("pytorch_model*.bin"))
+    if not files:
+        raise ModelNotFound(
+            f"{base} has no weights (model*.safetensors). Fetch them, or set HTMLGEN_MODEL to another model."
+        )
+    for index in folder.glob("*.index.json"):
+        named = set(json.loads(index.read_text("utf-8")).get("weight_map", {}).values())
+        missing = sorted(
+            name for name in named if Path(name).suffix == files[0].suffix and not (folder / name).is_file()
+        )
+        if missing:
+            raise ModelNotFound(
+                f"{base} is incomplete: {missing[0]} is missing ({len(missing)} of {len(named)} files). Fetch it again."
+            )
+    for file in files:
+        if file.suffix == ".safetensors":
+            tensor_shapes(file)
+    return files
+
+
+def _skeleton(config: PreTrainedConfig) -> PreTrainedModel:
+    """The model without its weights: shapes only, no memory."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+
+
+def _check_memory(base: str, skeleton: PreTrainedModel, quantization: Quantization) -> None:
+    """Refuses what cannot fit: running out of main memory ends the whole process instead of raising anything."""
+    import torch
+
+    head = skeleton.get_output_embeddings()
+    linear = {m.weight for m in skeleton.modules() if isinstance(m, torch.nn.Linear) and m is not head}
+    small = sum(weight.numel() for weight in linear)
+    rest = sum(parameter.numel() for parameter in skeleton.parameters()) - small
+    width = 2 if quantization != "none" else compute_dtype().itemsize
+    needed = small * (width if quantization == "none" else BYTES_PER_WEIGHT[quantization]) + rest * width
+    if needed > (free := free_memory()):
+        raise OutOfMemory(
+            f"{base} needs {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free. Close other programs, "
+            + ("set HTMLGEN_QUANTIZATION=4bit, " if quantization != "4bit" else "")
+            + "or set HTMLGEN_MODEL to a smaller model, such as demo."
+        )
+
+
+def compute_dtype() -> torch.dtype:
+    """bf16 where the hardware computes in it, else fp32.
+
+    Measured on a CPU that does: as many tokens/s in both, prompts read twice as fast in bf16, half the memory.
+    """
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.bfloat16
+    capabilities = torch.cpu.get_capabilities()
+    return torch.bfloat16 if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else torch.float32
+
+
+def _load_tokenizer(base: str, folder: Path, skeleton: PreTrainedModel) -> PreTrainedTokenizerBase:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    if getattr(tokenizer, "backend_tokenizer", None) is None:
+        raise ModelError(
+            f"{base} has no tokenizer.json. Convert its tokenizer with transformers, or take another model."
+        )
+    rows = skeleton.get_input_embeddings().weight.shape[0]
+    last = max(tokenizer.get_vocab().values(), default=0)
+    if last >= rows:
+        raise ModelError(
+            f"The tokenizer of {base} has ids up to {last} and the model only {rows} embeddings. They do not belong together."
+        )
+    return tokenizer
+
+
+def _load_base(folder: Path, quantization: Quantization | None) -> PreTrainedModel:
+    """The base on its device; `quantization` is None for one that is quantised already."""
+    import torch
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    # It advises every owner of a modern CPU to install a package that fetches code from the hub.
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+    # Else a thread of transformers asks the hub to convert pickled weights.
+    os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
+    quantizer = None
+    if quantization == "4bit":
+        quantizer = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=torch.bfloat16,
+        )
+    elif quantization == "8bit":
+        quantizer = BitsAndBytesConfig(load_in_8bit=True)
+    model, report = AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype=compute_dtype() if quantization == "none" else torch.bfloat16,
+        quantization_config=quantizer,
+        device_map={"": torch.cuda.current_device() if torch.cuda.is_available() else "cpu"},
+        trust_remote_code=False,
+        local_files_only=True,
+        output_loading_info=True,
+    )
+    if missing := sorted(report["missing_keys"]):
+        raise ModelError(f"{folder} lacks {len(missing)} of the model's tensors, such as {missing[0]}. Fetch it again.")
+    if quantization == "4bit":
+        _keep_odd_shapes_unpacked(model)
+    return model.eval()
+
+
+def _keep_odd_shapes_unpacked(model: PreTrainedModel) -> None:
+    """On a CPU with AVX512-BF16, bitsandbytes repacks NF4 weights in tiles and breaks off where a layer is no whole number of them."""
+    from bitsandbytes.nn import Linear4bit
+
+    for module in model.modules():
+        if isinstance(module, Linear4bit) and (module.in_features % 64 or module.out_features % 32):
+            module.support_avx512bf16_for_cpu = False
+
+
+def _attach(model: PreTrainedModel, folder: Path, *, merge: bool) -> PreTrainedModel:
+    """The model with its adapter: beside quantised weights, else merged into them, which costs nothing per token."""
+    from peft import LoraModel, PeftModel
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about names, which check_adapter told in its own words
+        model = PeftModel.from_pretrained(model, folder, is_trainable=False)
+    if merge and isinstance(model.base_model, LoraModel):
+        model = model.base_model.merge_and_unload(safe_merge=True)
+    return model.eval()
+
+
+def _prepare_generation(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Keeps the ids that end a text and drops the sampling that the model's makers set: only a request's counts."""
+    from transformers import GenerationConfig
+
+    named = model.generation_config.eos_token_id
+    ends = set(named if isinstance(named, list) else [named]) | {tokenizer.eos_token_id}
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    model.generation_config = GenerationConfig(eos_token_id=sorted(ends - {None}), pad_token_id=pad)
+
+
+def _context(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int:
+    """Tokens that prompt and page may have together."""
+    limit = getattr(config.get_text_config(), "max_position_embeddings", None) or tokenizer.model_max_length
+    assert limit, "a model without a context"
+    return int(limit) if limit < 10**9 else 2048
+
+
+@contextmanager
+def explained(name: str) -> Iterator[None]:
+    """Turns what the libraries raise while loading `name` into errors that a user can act on."""
+    import torch
+
+    try:
+        yield
+    except HtmlgenError:
+        raise
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise _out_of_memory(name) from error
+    except ImportError as error:
+        raise ModelError(
+            f"{name} needs a package that is not installed: {error}. Install it, or take another model."
+        ) from error
+    except Exception as error:
+        log.exception("Loading %s failed", name)
+        text = str(error)
+        if "trust_remote_code" in text:
+            raise ModelError(
+                f"{name} brings code of its own, which is never run here. Take a model of a known kind."
+            ) from error
+        if "size mismatch" in text:
+            raise AdapterMismatch(
+                f"The tensors of {name} do not have the model's shapes: {text.splitlines()[-1].strip()}"
+            ) from error
+        if "can't allocate memory" in text:
+            raise _out_of_memory(name) from error
+        reason = text.splitlines()[0] if text else type(error).__name__
+        raise ModelError(f"{name} cannot be loaded: {reason} The server's log has the details.") from error
+
+
+def _out_of_memory(name: str) -> OutOfMemory:
+    return OutOfMemory(
+        f"There is too little memory to load {name}. Close other programs, set HTMLGEN_QUANTIZATION=4bit, or set "
+        "HTMLGEN_MODEL to a smaller model, such as demo."
+    )
