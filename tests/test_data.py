@@ -242,10 +242,10 @@ def test_same_request_is_found() -> None:
     ("html", "other"),
     [
         (LONG, LONG.replace("a", "o").replace("e", "u")),
-        (LONG, f"<main><h1>Welcome</h1><p>{' '.join(TEXT[:120])} {' '.join(TEXT[:100:-1])}</p></main>"),
+        (LONG, f"<main><h1>Welcome</h1><p>{' '.join(TEXT[:190])} {' '.join(TEXT[100:65:-1])}</p></main>"),
         ("<p>Log in</p>", '<div class="card"><form><button>Log in</button></form></div>'),
     ],
-    ids=["other words", "half of it", "two words"],
+    ids=["other words", "three quarters of it", "two words"],
 )
 def test_other_pages_are_told_apart(html: str, other: str) -> None:
     assert same_groups([Record("some words", None, html, 0), Record("others", None, other, 1)]) == [[0], [1]]
