@@ -1,0 +1,106 @@
+"""The demo base's tokenizer and its pretraining, on a model of a few thousand parameters."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+from transformers import PreTrainedTokenizerFast
+
+from htmlgen.prompt import answer_ids
+from train.pretrain import PretrainConfig, encode_pair, pool_batches, pretrain, rate
+from train.synthetic import pairs
+from train.tokenizer import frequent_lines, train_tokenizer
+
+TINY = PretrainConfig(
+    steps=6, batch_tokens=1024, hidden_size=32, layers=1, intermediate_size=64, heads=2, vocab_size=1024,
+    context=1024, warmup_steps=2, eval_every=3, threads=1,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerFast:
+    sample = list(pairs(3, 400, edits=0))
+    lines = frequent_lines((pair.output for pair in sample), 0.01)
+    return train_tokenizer([t for p in sample for t in (p.instruction, p.output)], lines, 2048, 2048)
+
+
+@given(st.text(max_size=200))
+def test_any_text_survives_the_tokenizer(tokenizer: PreTrainedTokenizerFast, text: str) -> None:
+    assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == text
+
+
+@pytest.mark.parametrize("name", ["Demiolt Harbor", "kiapras", "Łukasz Żółć", "Studio 54"])
+def test_a_name_is_the_same_tokens_wherever_it_stands(tokenizer: PreTrainedTokenizerFast, name: str) -> None:
+    def tokens(text: str) -> list[str]:
+        return tokenizer.convert_ids_to_tokens(tokenizer.encode(text, add_special_tokens=False))
+
+    inside = tokens(name)
+    for text in (f"a page for {name}, dark", f'called "{name}"', f"<h1>{name}</h1>", f"<p>\n{name}\n</p>"):
+        found = tokens(text)
+        assert any(found[i : i + len(inside)] == inside for i in range(len(found))), (text, found)
+
+
+def test_a_page_takes_few_tokens(tokenizer: PreTrainedTokenizerFast) -> None:
+    lengths = sorted(len(tokenizer.encode(pair.output, add_special_tokens=False)) for pair in pairs(77, 200, edits=0))
+    assert lengths[100] < 320
+
+
+def test_only_the_page_is_learned_and_copies_weigh_more(tokenizer: PreTrainedTokenizerFast) -> None:
+    for pair in pairs(9, 60, edits=0.4):
+        row = encode_pair(pair, tokenizer, 5.0)
+        answer = answer_ids(tokenizer, pair.output)
+        assert row.input_ids[-len(answer) :] == answer
+        assert len(row.weights) == len(row.input_ids)
+        assert set(row.weights[: -len(answer)]) == {0.0}
+        assert min(row.weights[-len(answer) :]) >= 1.0
+        heavy = tokenizer.decode([i for i, w in zip(row.input_ids, row.weights, strict=True) if w == 5.0])
+        for text in pair.copied:
+            if "&" not in text and "<" not in text and text in pair.output:
+                assert text in heavy
+
+
+def test_batches_hold_every_row_once(tokenizer: PreTrainedTokenizerFast) -> None:
+    batches = pool_batches(5, tokenizer, replace(TINY, context=2048))
+    rows = [encode_pair(pair, tokenizer, 5.0) for pair in pairs(5, 512, edits=TINY.edits)]
+    rows = [row for row in rows if len(row.input_ids) <= 2048]
+    assert sum(len(ids) for ids, _ in batches) == len(rows)
+    assert sum(int((w > 0).sum()) for _, w in batches) == sum(sum(x > 0 for x in row.weights) for row in rows)
+
+
+def test_the_rate_rises_holds_and_falls_to_zero() -> None:
+    config = replace(TINY, steps=100, warmup_steps=10, cooldown=0.3)
+    rates = [rate(step, config) / config.learning_rate for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[10:70] == [1.0] * 60
+    assert rates[85] == pytest.approx(0.5)
+    assert rates[99] == pytest.approx(1 / 30)
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretrain(replace(TINY, out=str(tmp_path / "whole")))
+
+    class Killed(BaseException):
+        pass
+
+    steps = 0
+    step = torch.optim.AdamW.step
+
+    def kill_in_the_fifth(self: torch.optim.AdamW, *args: object) -> object:
+        nonlocal steps
+        steps += 1
+        if steps == 5:
+            raise Killed
+        return step(self, *args)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.optim.AdamW, "step", kill_in_the_fifth)
+        with pytest.raises(Killed):
+            pretrain(replace(TINY, out=str(tmp_path / "halves")))
+    pretrain(replace(TINY, out=str(tmp_path / "halves")))
+    whole, halves = (load_file(tmp_path / name / "base/model.safetensors") for name in ("whole", "halves"))
+    assert whole.keys() == halves.keys()
+    assert all(torch.equal(whole[key], halves[key]) for key in whole)

@@ -1,0 +1,116 @@
+"""Prompt and page pairs from a seed: the world that the demo model lives in.
+
+    python -m train synthesize -n 1000 -o pairs.jsonl --seed 7
+
+`pairs` streams them; pair number i depends on (seed, i) alone. Pages are compact (about 2 KB) and regular, since a
+very small model has to learn them; names and items are mostly made up, since it has to copy rather than know them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count as counting
+from random import Random
+from typing import Any
+
+from train.synthetic import asks, phrasing
+from train.synthetic.change import Page, apply
+from train.synthetic.draft import Ask, Draft, Look, escape, look
+from train.synthetic.edits import make_edit
+
+PAGE_LIMIT = 4096
+"""Bytes: no page is longer."""
+FORMS = ("login", "signup", "contact", "booking", "newsletter")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What a person types and the page that answers it."""
+
+    instruction: str
+    """The prompt, as a person would type it."""
+    input: str
+    """The current page for an edit, else ""."""
+    output: str
+    """The complete document, from `<!DOCTYPE html>` to `</html>`."""
+    kind: str
+    """The kind of page, a key of `asks.KINDS`."""
+    spec: dict[str, Any]
+    """What `checker.check` verifies; JSON-able."""
+    copied: tuple[str, ...]
+    """Strings of the prompt that must appear verbatim in the page."""
+
+
+def pairs(seed: int, count: int | None = None, *, edits: float = 0.25) -> Iterator[Pair]:
+    """Yields `count` pairs (endlessly for None), a share `edits` of them edits. Raises ValueError for a bad share.
+
+    Pair i depends on (seed, i) alone, so any part of the stream can be made again.
+    """
+    if not 0.0 <= edits <= 1.0:
+        raise ValueError(f"edits is a share from 0 to 1, not {edits}")
+    for index in counting() if count is None else range(count):
+        rng = Random(f"{seed}:{index}")
+        yield _edited(rng) if rng.random() < edits else _new(rng)
+
+
+def _build(rng: Random, *, lower: bool) -> tuple[Ask, Look, Draft]:
+    while True:
+        ask = asks.make_ask(rng)
+        if lower:
+            asks.lowered(ask)
+        chosen = look(ask, rng)
+        draft = asks.KINDS[ask.kind].build(ask, chosen, rng)
+        if len(draft.html.encode()) <= PAGE_LIMIT:
+            return ask, chosen, draft
+
+
+def _new(rng: Random) -> Pair:
+    lower = rng.random() < 0.12
+    ask, _, draft = _build(rng, lower=lower)
+    instruction, copied, frame = phrasing.prompt(ask, rng, lower=lower)
+    copied = tuple(text for text in copied if escape(text) in draft.html)
+    spec = {"kind": ask.kind, "title": draft.title, "heading": draft.heading, "phrasing": frame, **_wanted(ask, draft)}
+    return Pair(
+        instruction, "", draft.html, ask.kind, {key: value for key, value in spec.items() if value is not None}, copied
+    )
+
+
+def _wanted(ask: Ask, draft: Draft) -> dict[str, Any]:
+    """The part of a spec that comes from what the prompt asked for."""
+    wanted: dict[str, Any] = {
+        "name": ask.name,
+        "trade": ask.trade.name if ask.trade else None,
+        "hue": ask.hue,
+        "dark": ask.dark,
+        "style": ask.style,
+        "layout": ask.layout,
+        "button": ask.button,
+        "button_hue": ask.button_hue,
+        "header_hue": ask.header_hue,
+    }
+    if ask.items:
+        name = "fields" if ask.kind in FORMS else "columns" if ask.kind == "table" else "items"
+        wanted[name] = {"selector": draft.selector, "texts": list(ask.items)}
+        wanted["count"] = {"selector": draft.selector, "n": len(ask.items)}
+    elif ask.count is not None:
+        wanted["count"] = {"selector": "tr td:first-child" if ask.kind == "table" else draft.selector, "n": ask.count}
+    texts = [*ask.prices, *(value for key, value in ask.facts.items() if key != "step")]
+    if texts:
+        wanted["texts"] = texts
+    return wanted
+
+
+def _edited(rng: Random) -> Pair:
+    lower = rng.random() < 0.12
+    ask, chosen, draft = _build(rng, lower=lower)
+    edit = make_edit(Page(ask, chosen, draft, lower), rng)
+    after, kept = apply(draft.html, edit.spans)
+    instruction, copied = phrasing.finish(edit.asked, rng, lower=lower)
+    copied = tuple(text for text in copied if text in instruction and escape(text) in after)
+    spec = {
+        "kind": ask.kind,
+        "title": edit.title or draft.title,
+        "edit": {"op": edit.op, "kept": kept, **edit.wants},
+    }
+    return Pair(instruction, draft.html, after, ask.kind, spec, copied)

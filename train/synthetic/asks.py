@@ -1,0 +1,536 @@
+"""The kinds of page, and what prompts for them ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from train.synthetic import forms, kinds, tools, words
+from train.synthetic.draft import Ask, Draft, Look
+from train.synthetic.palette import COLOUR_WORDS, HUES, STYLES
+from train.synthetic.stylesheet import LAYOUT_WORDS
+from train.synthetic.trades import TRADES, invented, role
+
+Builder = Callable[[Ask, Look, Random], Draft]
+Maker = Callable[[Random], str]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of page.
+
+    `nouns` are what people call it; `subject` says what it is of: a "trade" (and its name), a "person", a "brand"
+    (a name alone), a "work" (a title) or "none". `unit` names one item and `asked` is how often a prompt lists items.
+    """
+
+    name: str
+    build: Builder
+    nouns: tuple[str, ...]
+    subject: str
+    weight: int
+    unit: tuple[str, str] = ("", "")
+    make: Maker | None = None
+    low: int = 2
+    high: int = 4
+    asked: float = 0.0
+    buttons: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    """CSS selectors that a page of this kind must match."""
+
+
+def _lower_field(rng: Random) -> str:
+    text = words.field(rng)
+    return text.lower() if rng.random() < 0.5 else text
+
+
+def _ingredient(rng: Random) -> str:
+    return (
+        words.dish(rng) if rng.random() < 0.5 else f"{rng.choice(('two', 'three', 'fresh', 'some'))} {words.dish(rng)}"
+    )
+
+
+_SUBMIT = ("Send", "Submit", "Go", "Continue", "Next", "Let's go", "Send it")
+_LIST = (
+    Kind(
+        "landing",
+        kinds.landing,
+        (
+            "landing page",
+            "landing page",
+            "website",
+            "home page",
+            "homepage",
+            "page",
+            "web page",
+            "site",
+            "one-page site",
+        ),
+        "trade",
+        16,
+        ("feature", "features"),
+        words.feature,
+        2,
+        4,
+        0.4,
+        ("Get started", "Join now", "Try it", "Learn more"),
+        (".hero .btn", "h3"),
+    ),
+    Kind(
+        "login",
+        forms.login,
+        ("login page", "login page", "login form", "log in page", "sign-in page", "login screen", "sign in form"),
+        "brand",
+        6,
+        ("field", "fields"),
+        _lower_field,
+        2,
+        4,
+        0.25,
+        ("Log in", "Enter", "Sign in", "Let me in"),
+        ("form label input", "form button"),
+    ),
+    Kind(
+        "signup",
+        forms.signup,
+        (
+            "sign-up page",
+            "signup page",
+            "sign up form",
+            "registration form",
+            "registration page",
+            "create account page",
+        ),
+        "brand",
+        5,
+        ("field", "fields"),
+        _lower_field,
+        2,
+        5,
+        0.4,
+        ("Sign up", "Join", "Create account", "Register"),
+        ("form label input", "form button"),
+    ),
+    Kind(
+        "contact",
+        forms.contact,
+        ("contact page", "contact form", "contact us page", "feedback form"),
+        "trade",
+        6,
+        ("field", "fields"),
+        _lower_field,
+        2,
+        5,
+        0.4,
+        _SUBMIT,
+        ("form label", "form button"),
+    ),
+    Kind(
+        "booking",
+        forms.booking,
+        ("booking page", "booking form", "reservation page", "appointment form", "reservation form"),
+        "trade",
+        5,
+        ("field", "fields"),
+        _lower_field,
+        3,
+        5,
+        0.4,
+        ("Book now", "Reserve", "Book it", "Confirm"),
+        ("form label input", "form button"),
+    ),
+    Kind(
+        "newsletter",
+        forms.newsletter,
+        ("newsletter page", "newsletter sign-up", "subscribe page", "mailing list page"),
+        "brand",
+        2,
+        ("field", "fields"),
+        _lower_field,
+        2,
+        3,
+        0.15,
+        ("Subscribe", "Sign me up", "Join"),
+        ("form label input", "form button"),
+    ),
+    Kind(
+        "about",
+        kinds.about,
+        ("about page", "about us page", "story page"),
+        "trade",
+        4,
+        ("value", "values"),
+        words.feature,
+        2,
+        4,
+        0.35,
+        (),
+        (".lead", "h3"),
+    ),
+    Kind(
+        "portfolio",
+        kinds.portfolio,
+        ("portfolio", "portfolio", "portfolio page", "portfolio site", "personal site", "personal website"),
+        "person",
+        6,
+        ("project", "projects"),
+        words.titled,
+        2,
+        5,
+        0.4,
+        ("Hire me", "Say hello", "See my work"),
+        ("figcaption",),
+    ),
+    Kind(
+        "gallery",
+        kinds.gallery,
+        ("gallery", "photo gallery", "gallery page", "image gallery"),
+        "work",
+        4,
+        ("photo", "photos"),
+        words.titled,
+        2,
+        6,
+        0.45,
+        (),
+        ("figcaption",),
+    ),
+    Kind(
+        "blog",
+        kinds.blog,
+        ("blog post", "blog post", "article", "blog article", "blog page"),
+        "work",
+        5,
+        ("section", "sections"),
+        words.titled,
+        2,
+        4,
+        0.4,
+        (),
+        ("article h2",),
+    ),
+    Kind(
+        "pricing",
+        kinds.pricing,
+        ("pricing page", "pricing page", "pricing table", "price page", "plans page"),
+        "brand",
+        6,
+        ("plan", "plans"),
+        words.plan,
+        2,
+        4,
+        0.65,
+        ("Buy now", "Choose", "Start", "Get it"),
+        (".price", "h3"),
+    ),
+    Kind(
+        "faq",
+        kinds.faq,
+        ("FAQ page", "FAQ", "faq page", "help page", "questions and answers page"),
+        "brand",
+        4,
+        ("question", "questions"),
+        words.question,
+        2,
+        4,
+        0.35,
+        (),
+        ("details summary",),
+    ),
+    Kind(
+        "menu",
+        kinds.menu,
+        ("restaurant menu", "menu", "menu page", "food menu", "menu"),
+        "brand",
+        7,
+        ("dish", "dishes"),
+        words.dish,
+        2,
+        6,
+        0.65,
+        (),
+        (".menu li",),
+    ),
+    Kind(
+        "event",
+        kinds.event,
+        ("event page", "event page", "party invitation", "concert page", "conference page", "festival page"),
+        "work",
+        6,
+        ("programme item", "programme items"),
+        words.titled,
+        2,
+        4,
+        0.35,
+        ("Get tickets", "Join us", "RSVP", "Buy tickets"),
+        (".steps li", ".hero .btn"),
+    ),
+    Kind(
+        "table",
+        kinds.table,
+        ("table", "data table", "table page", "page with a table"),
+        "work",
+        5,
+        ("column", "columns"),
+        words.column,
+        2,
+        5,
+        0.7,
+        (),
+        ("table th", "table td"),
+    ),
+    Kind(
+        "resume",
+        kinds.resume,
+        ("resume", "résumé", "CV", "resume page", "cv page"),
+        "person",
+        4,
+        ("skill", "skills"),
+        words.skill,
+        2,
+        5,
+        0.5,
+        (),
+        (".tags li",),
+    ),
+    Kind(
+        "product",
+        kinds.product,
+        ("product page", "product page", "shop page", "product detail page"),
+        "work",
+        5,
+        ("feature", "features"),
+        words.feature,
+        2,
+        4,
+        0.45,
+        ("Buy now", "Add to cart", "Order", "Get yours"),
+        (".price", "button"),
+    ),
+    Kind(
+        "dashboard",
+        kinds.dashboard,
+        ("dashboard", "admin dashboard", "stats page", "analytics dashboard"),
+        "brand",
+        4,
+        ("number", "numbers"),
+        words.column,
+        2,
+        5,
+        0.45,
+        (),
+        (".bars", "h3"),
+    ),
+    Kind(
+        "team",
+        kinds.team,
+        ("team page", "meet the team page", "staff page"),
+        "brand",
+        3,
+        ("person", "people"),
+        words.person,
+        2,
+        4,
+        0.5,
+        (),
+        ("h3",),
+    ),
+    Kind(
+        "recipe",
+        kinds.recipe,
+        ("recipe", "recipe page"),
+        "work",
+        3,
+        ("ingredient", "ingredients"),
+        _ingredient,
+        2,
+        5,
+        0.5,
+        (),
+        ("main ul li", "h2"),
+    ),
+    Kind(
+        "soon",
+        forms.soon,
+        ("coming soon page", "launch page", "under construction page"),
+        "brand",
+        2,
+        buttons=("Notify me", "Tell me", "Keep me posted"),
+        required=(".soon form",),
+    ),
+    Kind(
+        "notfound",
+        forms.notfound,
+        ("404 page", "404 page", "404 error page", "page not found page", "not found page"),
+        "brand",
+        3,
+        buttons=("Go home", "Back home", "Take me back"),
+        required=(".lost h1",),
+    ),
+    Kind(
+        "counter",
+        tools.counter,
+        ("counter", "click counter", "counter app", "counter with plus and minus buttons"),
+        "tool",
+        3,
+        buttons=("Clear", "Start over", "Back to zero"),
+        required=("output", "button[onclick]", "script"),
+    ),
+    Kind(
+        "timer",
+        tools.timer,
+        ("stopwatch", "timer", "stopwatch app"),
+        "tool",
+        2,
+        buttons=("Clear", "Start over"),
+        required=("output", "button[onclick]", "script"),
+    ),
+    Kind(
+        "todo",
+        tools.todo,
+        ("to-do list", "to-do list", "todo list", "todo app", "to-do app", "task list"),
+        "tool",
+        5,
+        ("task", "tasks"),
+        words.task,
+        2,
+        4,
+        0.4,
+        ("Add", "Add task", "Save", "Plus"),
+        ("#list li", "input", "script"),
+    ),
+    Kind(
+        "tabs",
+        tools.tabs,
+        ("page with tabs", "tabs", "tabbed page", "tab component"),
+        "tool",
+        3,
+        ("tab", "tabs"),
+        words.feature,
+        2,
+        4,
+        0.65,
+        (),
+        ("[role=tab]", ".panel", "script"),
+    ),
+    Kind(
+        "calculator",
+        tools.calculator,
+        ("calculator", "calculator", "simple calculator", "calculator app", "pocket calculator"),
+        "tool",
+        4,
+        required=("output", "#keys", "script"),
+    ),
+    Kind(
+        "theme",
+        tools.theme,
+        (
+            "page with a dark mode switch",
+            "dark mode toggle",
+            "light and dark mode switch",
+            "theme switcher",
+            "page with a dark mode button",
+        ),
+        "tool",
+        3,
+        buttons=("Lights off", "Dark mode", "Night mode"),
+        required=("button[onclick]",),
+    ),
+)
+KINDS: dict[str, Kind] = {kind.name: kind for kind in _LIST}
+_WEIGHTS = [kind.weight for kind in _LIST]
+_TOPICS = ("Team members", "Our products", "Monthly sales", "World cities", "Summer league", "Open orders")
+
+
+def _name(kind: Kind, ask: Ask, rng: Random) -> None:
+    """Sets name, trade and role; about one prompt in seven names nothing."""
+    named = rng.random() < (0.35 if kind.subject == "tool" else 0.86)
+    if (kind.subject == "trade" and rng.random() < 0.85) or (kind.subject == "brand" and rng.random() < 0.3):
+        ask.trade = invented(rng) if rng.random() < 0.22 else rng.choice(TRADES)
+    if kind.subject == "person":
+        ask.role = role(rng) if rng.random() < 0.8 else None
+        ask.name = words.person(rng) if named else None
+    elif kind.name == "recipe":
+        ask.name = words.dish(rng) if named else None
+    elif kind.name == "table":
+        ask.name = (rng.choice(_TOPICS) if rng.random() < 0.2 else words.brand(rng)) if named else None
+    elif kind.subject == "work":
+        ask.name = (words.titled(rng) if rng.random() < 0.4 else words.brand(rng)) if named else None
+    elif named:
+        ask.name = words.brand(rng)
+
+
+def _facts(kind: Kind, ask: Ask, rng: Random) -> None:
+    if kind.name in ("event", "soon") and rng.random() < 0.45:
+        ask.facts["date"] = f"{rng.randrange(1, 29)} {rng.choice(words.MONTHS)}"
+    if kind.name == "event" and rng.random() < 0.4:
+        ask.facts["place"] = f"{rng.choice((words.made_up(rng), rng.choice(words.NOUNS)))} {rng.choice(words.PLACES)}"
+    if kind.name == "product" and rng.random() < 0.4:
+        ask.facts["price"] = f"${rng.choice((rng.randrange(5, 99), rng.randrange(100, 999)))}"
+    if kind.name == "blog" and rng.random() < 0.35:
+        ask.facts["author"] = words.person(rng)
+    if kind.name == "counter":
+        if rng.random() < 0.3:
+            ask.facts["start"] = str(rng.choice((5, 10, 20, 42, 50, 100, rng.randrange(1, 999))))
+        if rng.random() < 0.25:
+            ask.facts["step"] = str(rng.choice((2, 3, 5, 10, 25)))
+
+
+def _items(kind: Kind, ask: Ask, rng: Random) -> None:
+    if kind.make is None:
+        return
+    if rng.random() < kind.asked:
+        count = rng.randint(kind.low, kind.high)
+        ask.items = words.distinct(rng, kind.make, count)
+        if kind.name in ("menu", "pricing") and rng.random() < 0.3:
+            top = 30 if kind.name == "menu" else 120
+            ask.prices = [f"${rng.randrange(2, top)}" for _ in ask.items]
+    elif (
+        kind.subject != "tool"
+        and kind.name not in ("login", "signup", "newsletter", "contact", "booking")
+        and rng.random() < 0.16
+    ):
+        ask.count = rng.randint(2, 6) if kind.name != "pricing" else rng.randint(2, 4)
+
+
+def _look(kind: Kind, ask: Ask, rng: Random) -> None:
+    roll = rng.random()
+    if roll < 0.36:
+        ask.hue = rng.choice(HUES)
+        ask.colour = rng.choice(COLOUR_WORDS[ask.hue])
+    if rng.random() < (0.2 if ask.hue else 0.14):
+        ask.dark = True
+    elif ask.hue is None and rng.random() < 0.02:
+        ask.dark = False
+    if ask.colour in ("dark blue", "black and white") or kind.name == "theme":
+        ask.dark = None
+    if rng.random() < 0.24:
+        ask.style = rng.choice(tuple(STYLES))
+    if rng.random() < 0.08:
+        ask.layout = rng.choice(tuple(LAYOUT_WORDS))
+    if kind.buttons:
+        if rng.random() < 0.2:
+            ask.button = rng.choice(kind.buttons) if rng.random() < 0.5 else words.task(rng).capitalize()
+        if rng.random() < 0.1:
+            ask.button_hue = rng.choice(HUES)
+    if rng.random() < 0.05:
+        ask.header_hue = rng.choice(HUES)
+
+
+def make_ask(rng: Random) -> Ask:
+    """What one prompt asks; kinds come by weight. One prompt in eight is in lower case throughout."""
+    kind = rng.choices(_LIST, _WEIGHTS)[0]
+    ask = Ask(kind.name)
+    _name(kind, ask, rng)
+    _items(kind, ask, rng)
+    _facts(kind, ask, rng)
+    _look(kind, ask, rng)
+    return ask
+
+
+def lowered(ask: Ask) -> None:
+    """Turns everything that is copied into lower case, as in a prompt typed without capitals."""
+    ask.name = ask.name.lower() if ask.name else None
+    ask.items = [item.lower() for item in ask.items]
+    ask.button = ask.button.lower() if ask.button else None
+    ask.facts = {key: value.lower() for key, value in ask.facts.items()}

@@ -1,0 +1,257 @@
+"""Open-vocabulary words: made-up names, people, dishes, features, fields.
+
+Most names are put together from syllables or from two unrelated words, so that a model cannot learn
+them by heart and has to copy them from the prompt.
+"""
+
+# ruff: noqa: SIM905 - word lists are read more easily as text
+
+from __future__ import annotations
+
+from random import Random
+
+ONSETS = (
+    "b br c ch cl cr d dr f fl fr g gl gr h j k kl kr l m n p pl pr qu r s sc sh sk sl sm sn sp st str sv t th tr "
+    "tw v w wh y z"
+).split()
+VOWELS = "a e i o u a e i o u ai au ea ee ei ia ie io oa oo ou ue y".split()
+CODAS = (
+    "b ck d f ft g l ld lf lk lm ln lt m mp n nd ng nk nt p r rd rg rk rl rm rn rt s sk st t th v x z ss ll"
+).split()
+
+ADJECTIVES = (
+    "Amber Arctic Ashen Autumn Bitter Blue Bold Brass Brave Bright Broken Bronze Calm Cedar Clever Copper Coral "
+    "Crimson Crooked Curious Dapper Distant Dusty Early Electric Emerald Fable Fern Fleet Floating Foggy Free "
+    "Gentle Gilded Glass Golden Grand Grey Happy Hazel Hidden Hollow Honest Humble Idle Iron Ivory Jade Jolly Keen "
+    "Kind Lazy Little Lone Lucky Lunar Maple Mellow Merry Mighty Misty Modern Mossy Nimble Noble Nordic Northern "
+    "Oak Odd Olive Open Pale Paper Patient Pearl Pine Plain Proud Quick Quiet Rapid Raw Red River Rough Round Royal "
+    "Ruby Rustic Salt Scarlet Secret Silent Silver Simple Slow Small Smoky Snowy Soft Solar Spare Steady Still Stone "
+    "Stormy Sunny Sweet Swift Tall Tender Tidy Timber True Twin Urban Velvet Vivid Wandering Warm Western White Wild "
+    "Winter Wise Wooden Young"
+).split()
+
+NOUNS = (
+    "Acorn Anchor Anvil Apple Arrow Atlas Badger Barn Basin Bay Beacon Bear Bee Bell Birch Bird Bloom Boat Bough "
+    "Branch Bridge Brook Button Cabin Candle Canyon Castle Cave Chair Clay Cliff Clock Cloud Clover Coast Comet "
+    "Compass Corner Cove Crane Creek Crow Crumb Crown Dawn Deer Desk Door Dove Drum Dune Eagle Echo Ember Falcon "
+    "Feather Field Finch Fjord Flame Flint Forge Fork Fox Garden Gate Glade Grove Harbor Hare Harvest Hawk Heart "
+    "Hearth Hedge Heron Hill Hive Horizon House Island Ivy Juniper Kettle Key Kite Ladder Lake Lamp Lane Lantern "
+    "Lark Leaf Ledge Lighthouse Lily Lion Loom Loop Lynx Magpie Market Meadow Mill Mirror Moon Moss Moth Mountain "
+    "Nest Night Oar Oasis Ocean Orchard Otter Owl Parlor Path Peak Pebble Pepper Petal Pier Pigeon Pilot Pixel Plum "
+    "Pocket Pond Poppy Port Quill Rabbit Raven Reef Ridge Ring Robin Root Rope Rose Sail Sand Saddle Seed Shadow "
+    "Shell Shore Sky Sloth Spark Sparrow Spoon Spring Spruce Star Stork Stove Sun Swan Table Tea Thicket Thistle "
+    "Thread Tide Tiger Torch Tower Trail Tree Tulip Turtle Valley Vine Violet Wagon Walnut Wave Well Whale Wheel "
+    "Willow Window Wolf Wren Yard Zephyr"
+).split()
+
+SUFFIXES = "Co Studio Lab Labs House Works Club Collective Group Supply & Sons Bros Hub Point Place Room".split()
+
+FIRST_NAMES = (
+    "Mara Anna Lena Ingrid Sofia Noor Amina Yuki Mei Priya Elif Zoe Clara Nina Ada Freya Lucia Carmen Olga Ruth Tomas "
+    "Jonas Emil Oscar Hugo Mateo Luca Omar Kofi Ravi Kenji Wei Ivan Pavel Sven Bruno Felix Theo Samuel Elias Ben Jack"
+).split()
+LAST_ENDS = "son sen berg qvist man ova ski etti ini ard well ton field worth ley mann stein ez ara ido".split()
+LAST_NAMES = (
+    "Okafor Nakamura Lindqvist Moreau Santos Novak Petrov Kowalski Haddad Rossi Becker Silva Murphy Patel Chen Kim "
+    "Nguyen Andersen Dubois Costa Weber Keller Ortiz Vega Khan Ali Sato Laine Virtanen Horvath"
+).split()
+
+INGREDIENTS = (
+    "saffron lemon smoked roasted pickled grilled wild spicy honey ginger truffle maple garlic basil burnt crispy "
+    "slow-cooked braised charred creamy toasted stuffed iced salted rosemary sesame miso chili coconut peppered fried"
+).split()
+DISHES = (
+    (
+        "pasta risotto tiramisu ramen curry tacos salad soup pizza gnocchi lasagne burger dumplings pie tart stew falafel "
+        "hummus paella trout salmon lamb duck aubergine cauliflower mushrooms beetroot potatoes pancakes waffles brownie "
+        "cheesecake sorbet espresso lemonade croissant bagel noodles omelette ravioli pudding bruschetta carpaccio ceviche "
+        "panna cotta gazpacho focaccia polenta kebab schnitzel goulash pierogi biryani"
+    )
+    .replace("panna cotta", "panna_cotta")
+    .split()
+)
+DISHES = [dish.replace("_", " ") for dish in DISHES]
+
+THINGS = (
+    "delivery support tours workshops repairs rentals parking coaching advice storage lessons tastings design planning "
+    "reports backups alerts analytics insurance training catering cleaning booking payments refunds guides maps seats "
+    "sessions classes projects events stories awards photos rooms tools gifts vouchers seminars exhibits concerts walks"
+).split()
+QUALITIES = (
+    "free fast local weekly online private organic seasonal custom daily secure simple late-night family guided mobile "
+    "friendly expert group senior beginner outdoor indoor handmade same-day lifetime shared smart quiet live open"
+).split()
+
+FIELDS = (
+    "Name|Email|Phone|Company|Address|City|Postcode|Country|Website|Subject|Message|Age|Date|Time|Guests|Budget|"
+    "Job title|First name|Last name|Shirt size|Allergies|Pet name|Nickname|Order number|Birthday|Department|Team|"
+    "School|Arrival|Departure|Room type|Number of people|Comments|Notes|Referral code|Licence plate|Shoe size|"
+    "Favourite colour|Username|Password"
+).split("|")
+COLUMNS = (
+    "Name|Price|Stock|Status|City|Country|Date|Email|Score|Rank|Weight|Height|Year|Quantity|Total|Owner|Priority|"
+    "Deadline|Speed|Capacity|Department|Salary|Team|Points|Wins|Distance|Duration|Rating|Size|Colour|Category|Region"
+).split("|")
+PLANS = "Free Basic Starter Solo Hobby Pro Plus Team Business Growth Scale Premium Studio Family Enterprise Max".split()
+SKILLS = (
+    "Python|SQL|Drawing|Teaching|Public speaking|Welding|Photography|Negotiation|First aid|Bookkeeping|JavaScript|"
+    "Illustration|Project management|Cooking|Carpentry|Editing|Data analysis|Customer care|Research|Translation"
+).split("|")
+PLACES = "Hall Square Park Library Theatre Arena Gardens Dock Museum Pavilion Warehouse Rooftop".split()
+MONTHS = "January February March April May June July August September October November December".split()
+
+
+def syllables(rng: Random, count: int) -> str:
+    """A made-up lower-case word of `count` syllables, 3 to 14 letters."""
+    parts = []
+    for index in range(count):
+        parts.append(rng.choice(ONSETS) + rng.choice(VOWELS))
+        if index == count - 1 and rng.random() < 0.7:
+            parts.append(rng.choice(CODAS))
+    return "".join(parts)[:14]
+
+
+def made_up(rng: Random) -> str:
+    """A capitalised made-up word of two or three syllables."""
+    return syllables(rng, 2 if rng.random() < 0.65 else 3).capitalize()
+
+
+def brand(rng: Random) -> str:
+    """The name of a business or project; nine in ten hold a made-up word or an unlikely pair of words."""
+    roll = rng.random()
+    if roll < 0.24:
+        return f"{rng.choice(ADJECTIVES)} {rng.choice(NOUNS)}"
+    if roll < 0.46:
+        return made_up(rng)
+    if roll < 0.62:
+        return f"{made_up(rng)} {rng.choice(NOUNS)}"
+    if roll < 0.68:
+        return f"{rng.choice(NOUNS)} {made_up(rng)}"
+    if roll < 0.74:
+        return f"{made_up(rng)} {made_up(rng)}"
+    if roll < 0.80:
+        return f"{made_up(rng)} {rng.choice(SUFFIXES[:8])}"
+    if roll < 0.84:
+        return f"{rng.choice(FIRST_NAMES)}'s {rng.choice(NOUNS)}"
+    if roll < 0.88:
+        joint = "&" if rng.random() < 0.5 else "and"
+        return f"{rng.choice(NOUNS)} {joint} {made_up(rng) if rng.random() < 0.5 else rng.choice(NOUNS)}"
+    if roll < 0.92:
+        return f"The {rng.choice(ADJECTIVES)} {made_up(rng) if rng.random() < 0.4 else rng.choice(NOUNS)}"
+    if roll < 0.96:
+        return rng.choice(ADJECTIVES) + rng.choice(NOUNS).lower() if rng.random() < 0.5 else rng.choice(NOUNS)
+    return f"{made_up(rng)} {rng.randrange(2, 99)}"
+
+
+def person(rng: Random) -> str:
+    """A first and a last name, often made up."""
+    first = rng.choice(FIRST_NAMES) if rng.random() < 0.6 else made_up(rng)
+    roll = rng.random()
+    if roll < 0.35:
+        last = rng.choice(LAST_NAMES)
+    elif roll < 0.7:
+        last = (syllables(rng, 1) + rng.choice(LAST_ENDS)).capitalize()
+    else:
+        last = made_up(rng)
+    return f"{first} {last}"
+
+
+def dish(rng: Random) -> str:
+    """Something to eat or drink, lower case."""
+    roll = rng.random()
+    if roll < 0.35:
+        return rng.choice(DISHES)
+    if roll < 0.75:
+        return f"{rng.choice(INGREDIENTS)} {rng.choice(DISHES)}"
+    if roll < 0.9:
+        return f"{rng.choice(INGREDIENTS)} {syllables(rng, 2)}"
+    return syllables(rng, 2)
+
+
+def feature(rng: Random) -> str:
+    """A service or feature, two words as a rule, lower or sentence case."""
+    roll = rng.random()
+    if roll < 0.6:
+        text = f"{rng.choice(QUALITIES)} {rng.choice(THINGS)}"
+    elif roll < 0.75:
+        text = rng.choice(THINGS)
+    elif roll < 0.9:
+        text = f"{rng.choice(NOUNS).lower()} {rng.choice(THINGS)}"
+    else:
+        text = f"{made_up(rng)} {rng.choice(THINGS)}"
+    return text if rng.random() < 0.6 else text[0].upper() + text[1:]
+
+
+def titled(rng: Random) -> str:
+    """The title of a work, project or photo."""
+    roll = rng.random()
+    if roll < 0.5:
+        return f"{rng.choice(ADJECTIVES)} {rng.choice(NOUNS)}"
+    if roll < 0.7:
+        return made_up(rng)
+    if roll < 0.85:
+        return f"{made_up(rng)} {rng.choice(NOUNS)}"
+    return f"{rng.choice(NOUNS)} {rng.randrange(2, 40)}"
+
+
+def field(rng: Random) -> str:
+    """The label of a form field."""
+    roll = rng.random()
+    if roll < 0.7:
+        return rng.choice(FIELDS)
+    if roll < 0.85:
+        return f"{rng.choice(NOUNS)} {rng.choice(('size', 'number', 'name', 'type', 'colour'))}"
+    return f"{made_up(rng)} {rng.choice(('number', 'code', 'level', 'name'))}"
+
+
+def column(rng: Random) -> str:
+    """The heading of a table's column."""
+    roll = rng.random()
+    if roll < 0.7:
+        return rng.choice(COLUMNS)
+    return made_up(rng) if roll < 0.85 else rng.choice(NOUNS)
+
+
+def plan(rng: Random) -> str:
+    """The name of a pricing plan."""
+    roll = rng.random()
+    if roll < 0.6:
+        return rng.choice(PLANS)
+    return made_up(rng) if roll < 0.8 else rng.choice(NOUNS)
+
+
+def skill(rng: Random) -> str:
+    """Something a person can do."""
+    return rng.choice(SKILLS) if rng.random() < 0.6 else feature(rng)
+
+
+def question(rng: Random) -> str:
+    """A question for a list of frequent questions."""
+    thing = rng.choice(THINGS)
+    return rng.choice(
+        (
+            f"Do you offer {rng.choice(QUALITIES)} {thing}?",
+            f"How do {thing} work?",
+            f"Can I cancel my {rng.choice(NOUNS).lower()}?",
+            f"Where is the {rng.choice(NOUNS).lower()}?",
+            f"What is {made_up(rng)}?",
+            f"How much are {thing}?",
+        )
+    )
+
+
+def task(rng: Random) -> str:
+    """A thing to do, for to-do lists and schedules."""
+    verb = rng.choice("buy water paint call fix clean read sell order pack wash find book visit draw bake".split())
+    noun = rng.choice(NOUNS).lower() if rng.random() < 0.7 else syllables(rng, 2)
+    return f"{verb} {'the ' if rng.random() < 0.5 else ''}{noun}"
+
+
+def distinct(rng: Random, make: object, count: int) -> list[str]:
+    """`count` different strings from `make(rng)`, compared without case."""
+    assert callable(make)
+    found: dict[str, str] = {}
+    while len(found) < count:
+        text = str(make(rng))
+        found.setdefault(text.lower(), text)
+    return list(found.values())
