@@ -100,6 +100,11 @@ def tensor_shapes(file: Path) -> dict[str, tuple[int, ...]]:
             f"{file} is damaged or incomplete ({error}). Delete it and fetch it again; after git clone, run git lfs pull."
         ) from error
     except pickle.UnpicklingError as error:
-        raise ModelError(
-            f"{file} holds more than weights, and could run code here, so it is not read. Convert it to safetensors."
-        ) from error
+        raise unsafe_pickle(str(file)) from error
+
+
+def unsafe_pickle(name: str) -> ModelError:
+    """What to say of pickled weights that torch refuses to read as weights only."""
+    return ModelError(
+        f"{name} holds more than weights, and could run code here, so it is not read. Convert it to safetensors."
+    )

@@ -9,6 +9,7 @@ import importlib.util
 import json
 import logging
 import os
+import pickle
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from htmlgen.adapter import check_adapter, read_adapter_config, tensor_shapes
+from htmlgen.adapter import check_adapter, read_adapter_config, tensor_shapes, unsafe_pickle
 from htmlgen.errors import AdapterMismatch, HtmlgenError, ModelError, ModelNotFound, OutOfMemory
 from htmlgen.hub import Report, fetch
 from htmlgen.prompt import read_prompt_format
@@ -292,6 +293,8 @@ def explained(name: str) -> Iterator[None]:
         raise
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise _out_of_memory(name) from error
+    except pickle.UnpicklingError as error:
+        raise unsafe_pickle(name) from error
     except ImportError as error:
         raise ModelError(
             f"{name} needs a package that is not installed: {error}. Install it, or take another model."

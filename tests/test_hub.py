@@ -1,167 +1,200 @@
-"""Publishing against a scripted hub: a real server on loopback that speaks the few calls the hub's client makes."""
+"""Fetching from a hub, over a real socket: progress is told, and each way it can fail says what to do."""
 
-import base64
+import hashlib
 import json
+import logging
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from huggingface_hub import constants
 
-from htmlgen.errors import SettingsError
-from train.hub import PublishError, push
+from htmlgen.errors import ModelError, ModelNotFound
+from htmlgen.hub import fetch
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+WEIGHTS = b"w" * 400_000
 
 
-class ScriptedHub(ThreadingHTTPServer):
-    """Keeps what is committed, by repository and path. `good_token` may write to `owner`'s repositories."""
+class Hub(ThreadingHTTPServer):
+    """As much of the hub as a download needs. `files` are those of the one model, owner/model."""
 
-    def __init__(self, good_token: str = "hf_good", owner: str = "anna") -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.good_token, self.owner = good_token, owner
-        self.repositories: dict[str, dict[str, bytes]] = {}
-        self.private: dict[str, bool] = {}
-        self.messages: list[str] = []
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), HubHandler)
+        self.files = {
+            "config.json": b"{}",
+            "model.safetensors": WEIGHTS,
+            "pytorch_model.bin": WEIGHTS,
+            "onnx/model.safetensors": b"x",
+        }
+        self.fetched: list[str] = []
+        self.breaks_off = False
 
     @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: ScriptedHub
+class HubHandler(BaseHTTPRequestHandler):
+    server: Hub
 
-    def do_POST(self) -> None:
-        length = self.headers.get("Content-Length")
-        body = self.rfile.read(int(length)) if length else self._chunks()
-        path = self.path.partition("?")[0]
-        if self.headers.get("Authorization") != f"Bearer {self.server.good_token}":
-            return self._answer(401, {"error": "Invalid username or password."})
-        if path == "/api/repos/create":
-            asked = json.loads(body)
-            owner = asked.get("organization") or self.server.owner
-            name = f"{owner}/{asked['name']}"
-            if owner != self.server.owner:
-                return self._answer(403, {"error": f"You don't have the rights to create a model under {owner}"})
-            known = name in self.server.repositories
-            self.server.repositories.setdefault(name, {})
-            self.server.private.setdefault(name, asked.get("private") or asked.get("visibility") == "private")
-            return self._answer(409 if known else 200, {"url": f"{self.server.address}/{name}", "name": name})
-        if path == "/api/validate-yaml":  # the client sends README.md before it uploads anything
-            return self._answer(200, {"errors": [], "warnings": []})
-        _, _, kind, owner, name, verb, *_ = path.split("/")
-        files = self.server.repositories[f"{owner}/{name}"]
-        assert kind == "models"
-        if verb == "preupload":
-            asked = [
-                {"path": file["path"], "uploadMode": "regular", "shouldIgnore": False}
-                for file in json.loads(body)["files"]
-            ]
-            return self._answer(200, {"files": asked})
-        assert verb == "commit", self.path
-        for line in map(json.loads, body.splitlines()):
-            if line["key"] == "header":
-                self.server.messages.append(line["value"]["summary"])
-            elif line["key"] == "file":
-                files[line["value"]["path"]] = base64.b64decode(line["value"]["content"])
-        url = f"{self.server.address}/{owner}/{name}/commit/{'0' * 40}"
-        return self._answer(200, {"commitUrl": url, "commitOid": "0" * 40, "success": True})
+    def do_HEAD(self) -> None:
+        self.answer(body=False)
 
     def do_GET(self) -> None:
-        self._answer(404, {"error": "not here"})
+        self.answer(body=True)
 
-    do_HEAD = do_GET
+    def answer(self, *, body: bool) -> None:
+        path = unquote(urlsplit(self.path).path)
+        if "owner/gated" in path:
+            return self.send(403, b"{}", {"X-Error-Code": "GatedRepo"})
+        if "owner/broken" in path:
+            return self.send(500, b"{}")
+        if "owner/model" not in path:
+            return self.send(404, b"{}", {"X-Error-Code": "RepoNotFound"})
+        if path.startswith("/api/models/owner/model/tree/"):
+            tree = [
+                {"type": "file", "path": p, "size": len(d), "oid": hashlib.sha1(d).hexdigest()}
+                for p, d in self.server.files.items()
+            ]
+            return self.send(200, json.dumps(tree).encode())
+        if path.startswith("/api/"):
+            siblings = [{"rfilename": name} for name in self.server.files]
+            return self.send(200, json.dumps({"id": "owner/model", "sha": COMMIT, "siblings": siblings}).encode())
+        name = path.split(f"/resolve/{COMMIT}/")[1]
+        data = self.server.files[name]
+        headers = {"ETag": f'"{hashlib.sha1(data).hexdigest()}"', "X-Repo-Commit": COMMIT}
+        if body:
+            self.server.fetched.append(name)
+        if body and self.server.breaks_off and name == "model.safetensors":
+            self.send(200, data[:1000], headers, length=len(data))
+            self.close_connection = True
+            return None
+        return self.send(200, data, headers, body=body)
 
-    def _chunks(self) -> bytes:
-        body = b""
-        while size := int(self.rfile.readline().strip() or b"0", 16):
-            body += self.rfile.read(size)
-            self.rfile.readline()
-        return body
-
-    def _answer(self, status: int, content: dict) -> None:
-        data = json.dumps(content).encode()
+    def send(
+        self, status: int, data: bytes, headers: dict[str, str] | None = None, *, body: bool = True, length: int = -1
+    ) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        if "error" in content:
-            self.send_header("X-Error-Message", content["error"])
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(data) if length < 0 else length))
         self.end_headers()
-        if self.command != "HEAD":
+        if body and self.command != "HEAD":
             self.wfile.write(data)
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, *args: Any) -> None:
         pass
 
 
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedHub]:
+def hub(monkeypatch, tmp_path: Path) -> Iterator[Hub]:
+    hub = Hub()
+    serving = threading.Thread(target=hub.serve_forever, daemon=True)
+    serving.start()
+    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}/resolve/{revision}/{filename}")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    server = ScriptedHub()
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "adapter"
-    folder.mkdir()
-    (folder / "README.md").write_text("# Pages\n")
-    (folder / "adapter_model.safetensors").write_bytes(bytes(range(256)) * 40)
-    return folder
-
-
-def test_a_folder_arrives_whole(hub: ScriptedHub, folder: Path) -> None:
-    address = push(folder, "anna/pages", private=True, message="Upload it", token="hf_good", endpoint=hub.address)
-    assert address.startswith(f"{hub.address}/anna/pages/commit/")
-    assert hub.repositories["anna/pages"] == {file.name: file.read_bytes() for file in folder.iterdir()}
-    assert hub.private == {"anna/pages": True}
-    assert hub.messages == ["Upload it"]
-
-
-def test_a_second_push_goes_into_the_same_repository(hub: ScriptedHub, folder: Path) -> None:
-    for text in ("one", "two"):
-        (folder / "README.md").write_text(text)
-        push(folder, "anna/pages", token="hf_good", endpoint=hub.address)
-    assert hub.repositories["anna/pages"]["README.md"] == b"two"
-
-
-def test_a_wrong_token_says_where_to_get_one(hub: ScriptedHub, folder: Path) -> None:
-    with pytest.raises(PublishError, match=r"does not know this token.*settings/tokens"):
-        push(folder, "anna/pages", token="hf_bad", endpoint=hub.address)
-
-
-def test_another_ones_name_is_refused(hub: ScriptedHub, folder: Path) -> None:
-    with pytest.raises(PublishError, match=r"may not write to bert/pages.*under your own name"):
-        push(folder, "bert/pages", token="hf_good", endpoint=hub.address)
-
-
-def test_no_hub_to_reach(hub: ScriptedHub, folder: Path) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("huggingface_hub.file_download.HF_HUB_DISABLE_XET", True, raising=False)
+    yield hub
+    hub.shutdown()
     hub.server_close()
-    with pytest.raises(PublishError, match=r"cannot be reached.*are safe in"):
-        push(folder, "anna/pages", token="hf_good", endpoint=hub.address)
 
 
-def test_offline_says_which_variable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(PublishError, match="HF_HUB_OFFLINE"):
-        push(folder, "anna/pages", token="hf_good", endpoint="http://127.0.0.1:9")
+def names(folder: Path) -> set[str]:
+    return {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
 
 
-def test_without_a_token_it_says_how_to_get_one(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "none"))
-    with pytest.raises(SettingsError, match=r"settings/tokens.*HF_TOKEN.*hf auth login"):
-        push(folder, "anna/pages")
+def test_a_download_tells_how_far_it_is_and_takes_what_is_needed(hub: Hub, monkeypatch, caplog) -> None:
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 100_000)
+    caplog.set_level(logging.INFO, logger="htmlgen.hub")
+    told: list[str] = []
+    folder = fetch("owner/model", "base", told.append)
+    assert names(folder) == {"config.json", "model.safetensors"}
+    assert (folder / "model.safetensors").read_bytes() == WEIGHTS
+    assert told[0] == "Looking for owner/model on the Hugging Face hub."
+    percents = [int(status.split(": ")[1].split(" %")[0]) for status in told[1:]]
+    assert percents == sorted(set(percents))
+    assert len(percents) >= 4
+    assert percents[-1] == 100
+    assert "100 % of 0 MB" in caplog.text, "in the terminal too"
+
+
+def test_pickled_weights_are_fetched_where_there_are_no_others(hub: Hub) -> None:
+    del hub.files["model.safetensors"]
+    assert names(fetch("owner/model", "base", lambda status: None)) == {"config.json", "pytorch_model.bin"}
+
+
+def test_an_adapter_is_its_own_files(hub: Hub) -> None:
+    hub.files |= {
+        "adapter_config.json": b"{}",
+        "adapter_model.safetensors": b"a",
+        "optimizer.bin": b"o",
+        "htmlgen.json": b"{}",
+    }
+    assert names(fetch("owner/model", "adapter", lambda status: None)) == {
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "htmlgen.json",
+    }
+
+
+def test_what_was_fetched_once_needs_no_network(hub: Hub, monkeypatch) -> None:
+    folder = fetch("owner/model", "base", lambda status: None)
+    hub.fetched.clear()
+    assert fetch("owner/model", "base", lambda status: None) == folder
+    assert hub.fetched == []
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(
+        constants, "HUGGINGFACE_CO_URL_TEMPLATE", "http://127.0.0.1:9/{repo_id}/resolve/{revision}/{filename}"
+    )
+    assert fetch("owner/model", "base", lambda status: None) == folder
 
 
 @pytest.mark.parametrize(
-    ("name", "why"), [("pages", "whose it is"), ("anna/my pages", "--push anna/my pages"), ("a/b/c", "--push a/b/c")]
+    ("name", "message"),
+    [
+        ("owner/nothing", r"The Hugging Face hub has no owner/nothing.*HTMLGEN_MODEL"),
+        ("owner/gated", r"gated.*https://huggingface\.co/owner/gated.*HF_TOKEN"),
+        ("owner/broken", "hub cannot be reached|answered 500"),
+    ],
 )
-def test_a_name_that_cannot_be_one(folder: Path, name: str, why: str) -> None:
-    with pytest.raises(SettingsError, match=why):
-        push(folder, name, token="hf_good")
+def test_what_the_hub_refuses_says_what_to_do(hub: Hub, name: str, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        fetch(name, "base", lambda status: None)
+
+
+@pytest.mark.parametrize("offline", [True, False], ids=["offline mode", "no network"])
+def test_no_network_says_so(hub: Hub, monkeypatch, offline: bool) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", offline)
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(ModelNotFound, match=r"cannot be reached.*HTMLGEN_ADAPTER.*demo needs no network"):
+        fetch("owner/model", "adapter", lambda status: None)
+
+
+def test_a_download_that_breaks_off_can_be_started_again(hub: Hub) -> None:
+    hub.breaks_off = True
+    with pytest.raises(ModelError, match=r"owner/model broke off.*Start again"):
+        fetch("owner/model", "base", lambda status: None)
+    hub.breaks_off = False
+    assert names(fetch("owner/model", "base", lambda status: None)) == {"config.json", "model.safetensors"}
+
+
+def test_a_full_disk_says_so(hub: Hub, monkeypatch) -> None:
+    import errno
+
+    import huggingface_hub
+
+    def full(*args: Any, **kwargs: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", full)
+    with pytest.raises(ModelError, match=r"disk is full.*HF_HOME"):
+        fetch("owner/model", "base", lambda status: None)
