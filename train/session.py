@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from htmlgen.errors import SettingsError
 from htmlgen.presets import Preset, find_preset
 from train.adapters import attach, base_name, load_base, prepare_checkpointing, trained_parameters
+from train.attention import use_document_attention
 from train.batches import Row, collate, pack, use_packing
 from train.config import TrainConfig
 from train.data import Record, load_split
@@ -157,8 +158,9 @@ def load_session(config: TrainConfig) -> Session:
 
     preset = find_preset(config.base)
     tokenizer, context = load_tokenizer(preset)
-    model = load_base(preset, config.quantization, precision.dtype, precision.device)
+    model: Any = load_base(preset, config.quantization, precision.dtype, precision.device)
     prompt_format = prompt_format_of(preset, config.dataset.prompt_format)
+    by_document = config.packing is not False and use_document_attention(model)
     torch.manual_seed(config.seed)  # the same first adapter in every process
     peft_model = attach(model, config.adapter, preset)
     checkpointing = prepare_checkpointing(peft_model, config.gradient_checkpointing, config.adapter)
@@ -176,6 +178,8 @@ def load_session(config: TrainConfig) -> Session:
         if not held_out:
             raise SettingsError("The validation part is empty. Raise --validation-size, or set it to 0.")
     packed = use_packing(config, peft_model)
+    if by_document and not packed:
+        model.set_attn_implementation("sdpa")
     rows, validation = [pack(part, max_length) if packed else [[e] for e in part] for part in (examples, held_out)]
 
     loss = SummedLoss(peft_model)

@@ -1,0 +1,67 @@
+"""A packed row gives each document what it gives alone, and costs no more."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+
+from train.attention import find_documents, use_document_attention
+
+
+def test_documents_are_found_where_positions_restart() -> None:
+    positions = torch.tensor([[0, 1, 2, 0, 1, 0], [0, 1, 2, 3, 4, 5], [0, 0, 0, 1, 2, 0]])
+    assert find_documents(positions) == [
+        [(0, 3), (3, 5), (5, 6)],
+        [(0, 6)],
+        [(0, 1), (1, 2), (2, 5), (5, 6)],
+    ]
+
+
+def grouped_query_llama() -> Any:
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=512, hidden_size=64, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+            num_key_value_heads=2,
+        )
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("heads", ["equal", "grouped"])
+def test_each_document_is_as_if_alone_gradients_included(heads: str, tiny_llama_dir: Path) -> None:
+    model: Any = AutoModelForCausalLM.from_pretrained(tiny_llama_dir) if heads == "equal" else grouped_query_llama()
+    rows = [[torch.randint(4, 300, (1, n)) for n in lengths] for lengths in ((7, 1, 12), (20,), (10, 10))]
+    alone = [model(input_ids=document).logits for row in rows for document in row]
+    torch.cat([logits.flatten(0, 1) for logits in alone]).pow(2).sum().backward()
+    expected = {name: p.grad.clone() for name, p in model.named_parameters()}
+    model.zero_grad()
+    assert use_document_attention(model)
+    packed = model(
+        input_ids=torch.cat([torch.cat(row, dim=1) for row in rows]),
+        position_ids=torch.cat([torch.cat([torch.arange(d.shape[1]) for d in row])[None] for row in rows]),
+        use_cache=False,
+    ).logits
+    torch.testing.assert_close(packed.flatten(0, 1), torch.cat([x.flatten(0, 1) for x in alone]), rtol=1e-4, atol=1e-5)
+    packed.pow(2).sum().backward()
+    for name, parameter in model.named_parameters():
+        torch.testing.assert_close(parameter.grad, expected[name], rtol=1e-3, atol=1e-4)
+
+
+def test_padding_and_generation_are_as_before(tiny_llama_dir: Path) -> None:
+    model: Any = AutoModelForCausalLM.from_pretrained(tiny_llama_dir).eval()
+    ids = torch.randint(4, 300, (2, 9))
+    mask = torch.ones_like(ids)
+    mask[0, :4] = 0  # padded on the left, as batches are when pages are written
+    call = {"input_ids": ids, "attention_mask": mask}
+    with torch.no_grad():
+        before = model(**call).logits, model.generate(**call, max_new_tokens=8, do_sample=False)
+        use_document_attention(model)
+        after = model(**call).logits, model.generate(**call, max_new_tokens=8, do_sample=False)
+    torch.testing.assert_close(after[0][mask.bool()], before[0][mask.bool()])
+    assert torch.equal(after[1], before[1])
+
+
+def test_another_attention_is_left_alone(tiny_llama_dir: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(tiny_llama_dir, attn_implementation="eager")
+    assert not use_document_attention(model)
