@@ -1,0 +1,151 @@
+"""The routes that serve pages, while they are written and afterwards.
+
+    GET /pages/{id}/live       the page, drawn by the browser as it is written (?remote=1: with remote files)
+    GET /pages/{id}/source     its text as text/plain, from byte ?start=N on, as it is written
+    GET /pages/{id}/download   the model's bytes, as a file
+
+All carry the headers of htmlgen/isolation.py, since all serve text that nobody has vetted.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from html import escape, unescape
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route, Router
+
+from htmlgen.errors import PageNotFound
+from htmlgen.isolation import page_headers
+from htmlgen.markup import BLANKS, LETTERS, MarkupScanner
+from htmlgen.page import LivePage, PageShelf
+
+PRELUDE = f"<script>{Path(__file__).with_name('prelude.js').read_text(encoding='utf-8')}</script>".encode()
+
+NOT_FOUND = """<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><title>No such page</title>
+<style>body { font: 16px/1.5 system-ui, sans-serif; margin: 15vh auto; max-width: 32em; padding: 0 1em; color: #555 }
+@media (prefers-color-scheme: dark) { body { background: #1a1a1a; color: #bbb } }</style></head>
+<body><h1>No such page</h1><p>%s</p></body>
+</html>
+"""
+
+
+class PreludeInsertion:
+    """Puts the prelude into a stream of HTML where it changes nothing about the document but comes before every script.
+
+    That is behind the doctype, the comments, <html> and <head> that the document begins with, if it has them. At the
+    very front it would take quirks mode to every page, and the attributes off <head>.
+    """
+
+    def __init__(self) -> None:
+        self._scanner = MarkupScanner()
+        self._held = bytearray()
+        self._read = 0
+        self._tag = 0
+        self._done = False
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Takes the next bytes of the document; returns what can be sent by now."""
+        if self._done:
+            return chunk
+        self._held += chunk
+        place = self._find()
+        if place is None:
+            return b""
+        self._done = True
+        return bytes(self._held[:place]) + PRELUDE + bytes(self._held[place:])
+
+    def close(self) -> bytes:
+        """The document has ended: what is left of it."""
+        return b"" if self._done else bytes(self._held)
+
+    def _find(self) -> int | None:
+        """The offset in what was read so far, once it is certain."""
+        scanner = self._scanner
+        while self._read < len(self._held):
+            place, char = self._read, chr(self._held[self._read])
+            self._read += 1
+            if scanner.in_text:
+                if char not in BLANKS and char != "<":
+                    return place
+                self._tag = place
+            elif place == self._tag + 1 and char not in LETTERS and char not in ("!", "?", "/"):
+                return self._tag  # "<3" is text
+            name = scanner.push(char)
+            if name == "head":
+                return place + 1
+            if name and name not in ("html", "!doctype"):
+                return self._tag
+        return None
+
+
+def make_preview(shelf: PageShelf) -> Router:
+    """The routes over the pages of `shelf`. Insert them at the front of an app whose last route answers every path."""
+
+    async def live(request: Request) -> Response:
+        page = _find(shelf, request)
+        if isinstance(page, Response):
+            return page
+        headers = page_headers(remote=request.query_params.get("remote") == "1")
+        return _stream(request, _with_prelude(page), headers | {"Content-Type": "text/html; charset=utf-8"})
+
+    async def source(request: Request) -> Response:
+        start = request.query_params.get("start", "0")
+        if not re.fullmatch("[0-9]{1,15}", start):
+            text = f"start={start[:40]!r} is not a number of bytes. Leave it out to read from the beginning."
+            return PlainTextResponse(text, 400, page_headers())
+        page = _find(shelf, request)
+        if isinstance(page, Response):
+            return page
+        return _stream(request, page.read(int(start)), page_headers() | {"Content-Type": "text/plain; charset=utf-8"})
+
+    async def download(request: Request) -> Response:
+        page = _find(shelf, request)
+        if isinstance(page, Response):
+            return page
+        headers = page_headers() | {
+            "Content-Type": "text/html; charset=utf-8",
+            "Content-Disposition": f'attachment; filename="{_file_name(page.html)}"',
+        }
+        if page.finished:
+            headers["Content-Length"] = str(page.size)
+        return _stream(request, page.read(), headers)
+
+    return Router([Route(f"/pages/{{page_id}}/{view.__name__}", view) for view in (live, source, download)])
+
+
+def _find(shelf: PageShelf, request: Request) -> LivePage | Response:
+    try:
+        return shelf.get(request.path_params["page_id"])
+    except PageNotFound as error:
+        return HTMLResponse(NOT_FOUND % escape(str(error)), error.status, page_headers())
+
+
+def _stream(request: Request, chunks: AsyncIterator[bytes], headers: dict[str, str]) -> Response:
+    if request.method == "HEAD":
+        response = Response(headers=headers)
+        if "Content-Length" not in headers:
+            del response.headers["Content-Length"]  # that of an empty body
+        return response
+    return StreamingResponse(chunks, headers=headers)
+
+
+async def _with_prelude(page: LivePage) -> AsyncIterator[bytes]:
+    insertion = PreludeInsertion()
+    async with aclosing(page.read()) as chunks:
+        async for chunk in chunks:
+            if piece := insertion.feed(chunk):
+                yield piece
+    if rest := insertion.close():
+        yield rest
+
+
+def _file_name(html: str) -> str:
+    """A file name from the page's title, in ASCII."""
+    title = re.search(r"<title[^>]*>([^<]*)", html[:20_000], re.IGNORECASE)
+    words = re.findall(r"[a-z0-9]+", unescape(title.group(1)).lower()) if title else []
+    return "-".join(words)[:60].strip("-") + ".html" if words else "page.html"

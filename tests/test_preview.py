@@ -1,0 +1,366 @@
+"""The routes that serve pages, the prelude's place in them, and the guard in front of the app."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI, WebSocket
+from fastapi.responses import HTMLResponse, PlainTextResponse, StreamingResponse
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from htmlgen.isolation import FEATURES, page_headers
+from htmlgen.origin import APP_HEADERS, protect
+from htmlgen.page import LivePage, PageShelf
+from htmlgen.preview import PRELUDE, PreludeInsertion, make_preview
+
+PAGE = "<!DOCTYPE html>\n<html>\n<head>\n<title>Ein Café &amp; mehr!</title>\n</head>\n<body>\n<h1>Grüße 😀</h1>\n</body>\n</html>"
+
+
+class Served:
+    """A shelf behind a real uvicorn on this event loop, with the compressing middleware that Chainlit has."""
+
+    def __init__(self) -> None:
+        self.shelf = PageShelf(10)
+        app = FastAPI()
+        app.add_middleware(GZipMiddleware)
+        app.router.routes[:0] = make_preview(self.shelf).routes
+        self.server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=1))
+        self.sockets = [socket.create_server(("127.0.0.1", 0))]
+        self.port = self.sockets[0].getsockname()[1]
+
+    def page(self, html: str = PAGE, finish: bool = True) -> LivePage:
+        page = self.shelf.new()
+        page.append(html)
+        if finish:
+            page.finish("stop")
+        return page
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    served = Served()
+    task = asyncio.create_task(served.server.serve(sockets=served.sockets))
+    yield served  # the socket listens already
+    served.server.should_exit = True
+    await task
+
+
+@pytest.fixture
+async def client(served: Served) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{served.port}", timeout=5) as client:
+        yield client
+
+
+def check_isolated(response: httpx.Response) -> None:
+    policy = dict(part.partition(" ")[::2] for part in response.headers["content-security-policy"].split("; "))
+    assert policy == {
+        "default-src": "'none'",
+        "script-src": "'unsafe-inline'",
+        "style-src": "'unsafe-inline'",
+        "img-src": "data: blob:",
+        "font-src": "data:",
+        "media-src": "data: blob:",
+        "connect-src": "'none'",
+        "form-action": "'none'",
+        "base-uri": "'none'",
+        "object-src": "'none'",
+        "frame-src": "'none'",
+        "frame-ancestors": "'self'",
+        "sandbox": "allow-scripts allow-forms",
+    }
+    assert response.headers["connection-allowlist"] == "()"
+    assert response.headers["referrer-policy"] == "no-referrer"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["cross-origin-resource-policy"] == "same-origin"
+    denied = response.headers["permissions-policy"].split(", ")
+    assert denied == [f"{feature}=()" for feature in FEATURES.split()]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("path", ["live", "source", "source?start=x", "download", "missing"])
+async def test_every_response_with_a_page_in_it_is_isolated(
+    served: Served, client: httpx.AsyncClient, path: str, method: str
+) -> None:
+    page = served.page()
+    url = "/pages/nobody-has-this-id/live" if path == "missing" else f"/pages/{page.id}/{path}"
+    response = await client.request(method, url)
+    check_isolated(response)
+    assert response.status_code == {"missing": 404, "source?start=x": 400}.get(path, 200)
+    assert (response.content == b"") == (method == "HEAD")
+
+
+async def test_live_is_the_page_with_the_prelude_in_it(served: Served, client: httpx.AsyncClient) -> None:
+    page = served.page()
+    response = await client.get(f"/pages/{page.id}/live")
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert response.content.count(PRELUDE) == 1
+    assert response.content.replace(PRELUDE, b"") == PAGE.encode()
+    assert response.content.startswith(b"<!DOCTYPE html>\n<html>\n<head><script>")
+
+
+@pytest.mark.parametrize("path", ["live", "source", "download"])
+async def test_pieces_arrive_while_the_page_is_written(served: Served, client: httpx.AsyncClient, path: str) -> None:
+    page = served.page("<html><head><title>", finish=False)
+    async with client.stream("GET", f"/pages/{page.id}/{path}", headers={"Accept-Encoding": "gzip"}) as response:
+        assert response.headers["content-encoding"] == "identity"
+        assert "content-length" not in response.headers
+        pieces = response.aiter_raw()
+        first = await asyncio.wait_for(anext(pieces), 2)
+        assert first.replace(PRELUDE, b"") == b"<html><head><title>"
+        for piece in ("Grüße", "</title>"):
+            page.append(piece)
+            assert await asyncio.wait_for(anext(pieces), 2) == piece.encode()
+        page.finish("stop")
+        assert [rest async for rest in pieces] == []
+
+
+async def test_source_starts_where_it_is_asked_to(served: Served, client: httpx.AsyncClient) -> None:
+    page = served.page("0123456789")
+    response = await client.get(f"/pages/{page.id}/source?start=4")
+    assert (response.text, response.headers["content-type"]) == ("456789", "text/plain; charset=utf-8")
+    assert (await client.get(f"/pages/{page.id}/source?start=99")).text == ""
+    for wrong in ("-1", "x", "1.5", "9" * 16, "²"):
+        response = await client.get(f"/pages/{page.id}/source", params={"start": wrong})
+        assert response.status_code == 400
+        assert "not a number of bytes" in response.text
+
+
+async def test_download_is_the_models_bytes(served: Served, client: httpx.AsyncClient) -> None:
+    page = served.page()
+    response = await client.get(f"/pages/{page.id}/download")
+    assert response.content == PAGE.encode()
+    assert response.headers["content-disposition"] == 'attachment; filename="ein-caf-mehr.html"'
+    assert response.headers["content-length"] == str(len(PAGE.encode()))
+    untitled = served.page("<title>\r\n\"';</title>")
+    assert 'filename="page.html"' in (await client.get(f"/pages/{untitled.id}/download")).headers["content-disposition"]
+
+
+async def test_an_unknown_page_is_explained(client: httpx.AsyncClient) -> None:
+    response = await client.get("/pages/%3Cscript%3E/live")
+    assert response.status_code == 404
+    assert "No such page" in response.text
+    assert "ask for it again" in response.text
+    assert "<script>" not in response.text
+
+
+async def test_head_does_not_wait_for_the_end(served: Served, client: httpx.AsyncClient) -> None:
+    page = served.page("<p>", finish=False)
+    response = await asyncio.wait_for(client.head(f"/pages/{page.id}/live"), 2)
+    assert response.status_code == 200
+    assert "content-length" not in response.headers
+    page.finish("stop")
+
+
+async def test_remote_admits_https_but_no_connections(served: Served, client: httpx.AsyncClient) -> None:
+    page = served.page()
+    policy = (await client.get(f"/pages/{page.id}/live?remote=1")).headers["content-security-policy"]
+    for kind in ("script-src", "style-src", "img-src", "font-src"):
+        assert "https:" in next(part for part in policy.split("; ") if part.startswith(kind))
+    for kept in ("connect-src 'none'", "form-action 'none'", "frame-src 'none'", "sandbox allow-scripts allow-forms"):
+        assert kept in policy.split("; ")
+    plain = (await client.get(f"/pages/{page.id}/live?remote=0")).headers["content-security-policy"]
+    assert "https:" not in plain
+
+
+async def test_a_reader_who_hangs_up_is_forgotten(served: Served, client: httpx.AsyncClient) -> None:
+    page = served.page("<p>x", finish=False)
+    before = len(asyncio.all_tasks())
+    async with client.stream("GET", f"/pages/{page.id}/live") as response:
+        await asyncio.wait_for(anext(response.aiter_raw()), 2)
+        assert len(asyncio.all_tasks()) > before
+    for _ in range(100):
+        if len(asyncio.all_tasks()) <= before:
+            break
+        await asyncio.sleep(0.02)
+    assert len(asyncio.all_tasks()) <= before
+    page.append("y")
+    page.finish("stop")
+
+
+async def test_stuck_connections_hold_up_nobody(served: Served, client: httpx.AsyncClient) -> None:
+    """A 2 MB page, 25 connections that never read, and 25 that do."""
+    page = served.page("<!DOCTYPE html>", finish=False)
+    stuck = []
+    for _ in range(25):
+        connection = socket.create_connection(("127.0.0.1", served.port))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.sendall(f"GET /pages/{page.id}/live HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        stuck.append(connection)
+
+    async def read() -> int:
+        return len((await client.get(f"/pages/{page.id}/source")).content)
+
+    limits = httpx.Limits(max_connections=50)
+    async with httpx.AsyncClient(base_url=client.base_url, limits=limits, timeout=10) as client:
+        readers = [asyncio.create_task(read()) for _ in range(25)]
+        for _ in range(200):
+            page.append("x" * 10_000)
+            await asyncio.sleep(0.001)
+        page.finish("stop")
+        assert set(await asyncio.wait_for(asyncio.gather(*readers), 20)) == {page.size}
+    for connection in stuck:
+        connection.close()
+
+
+# Where the prelude goes
+
+PLACES = [
+    "<!DOCTYPE html>\n<html lang='>'>\n<head>|<title>x</title>",
+    "<!-- <head> -->\n<!doctype html>\n<HTML>\n  <HEAD a=b>|\n",
+    "<?xml version='1.0'?>\n<html>\n|<body>x",
+    "<html><!-- x -->\n|<title>x</title>",
+    "|<div>x</div><head>",
+    "|text <html><head>",
+    "<html>|text <head>",
+    "|<3<html>",
+    "|<header>x</header>",
+    "|<script>alert(1)</script>",
+    "\n |</p><html>",
+    "<html>|Grüße",
+    "<!DOCTYPE html>",
+    "<!-- never closed <head>",
+    "<html><hea",
+    "",
+]
+
+
+def insert(*pieces: bytes) -> bytes:
+    insertion = PreludeInsertion()
+    return b"".join([insertion.feed(piece) for piece in pieces]) + insertion.close()
+
+
+@pytest.mark.parametrize("marked", PLACES)
+def test_the_prelude_comes_before_all_content_and_behind_what_must_be_first(marked: str) -> None:
+    data = marked.replace("|", "").encode()
+    expected = marked.encode().replace(b"|", PRELUDE)
+    assert insert(data) == expected
+    assert insert(*[data[i : i + 1] for i in range(len(data))]) == expected
+    for cut in range(len(data)):
+        assert insert(data[:cut], data[cut:]) == expected
+
+
+@given(
+    st.lists(
+        st.sampled_from(["<html>", "<head>", "<p>", "<", ">", "!--", "-->", "\n", "a", "<!doctype html>", "é", "'"])
+    )
+)
+def test_the_prelude_adds_nothing_else(pieces: list[str]) -> None:
+    data = [piece.encode() for piece in pieces]
+    sent = insert(*data)
+    assert sent == insert(b"".join(data))
+    assert sent.count(PRELUDE) <= 1
+    assert sent.replace(PRELUDE, b"") == b"".join(data)
+
+
+def test_the_prelude_does_not_end_itself() -> None:
+    script = PRELUDE.removeprefix(b"<script>").removesuffix(b"</script>").lower()
+    assert b"</script" not in script
+    assert b"<!--" not in script
+
+
+# The guard
+
+
+def make_app(**options: Any) -> FastAPI:
+    """An app as open as Chainlit is: any origin may call it, with cookies."""
+    app = FastAPI()
+    app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_credentials=True, allow_methods=["*"])
+
+    @app.get("/")
+    async def home() -> HTMLResponse:
+        return HTMLResponse("<h1>app</h1>")
+
+    @app.api_route("/api", methods=["GET", "POST"])
+    async def api() -> PlainTextResponse:
+        return PlainTextResponse("secret")
+
+    @app.get("/page")
+    async def page() -> HTMLResponse:
+        return HTMLResponse("x", headers=page_headers())
+
+    @app.get("/stream")
+    async def stream() -> StreamingResponse:
+        return StreamingResponse(iter(["a", "b"]))
+
+    @app.websocket("/ws")
+    async def ws(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.send_text("hello")
+        await websocket.close()
+
+    protect(app, **options)
+    return app
+
+
+OWN = {"origin": "http://app.example:8000", "host": "app.example:8000"}
+GUARDED = [
+    ({}, True),  # curl
+    (OWN, True),
+    ({"origin": "HTTP://APP.example:8000", "host": "app.EXAMPLE:8000"}, True),
+    ({"origin": "https://x.ngrok.app", "host": "x.ngrok.app"}, True),
+    ({"origin": "https://x.ngrok.app", "host": "x.ngrok.app:443"}, True),
+    ({"origin": "http://[::1]:8000", "host": "[::1]:8000"}, True),
+    ({"origin": "https://public.example", "host": "127.0.0.1:8000", "x-forwarded-host": "public.example, inner"}, True),
+    ({"origin": "https://friend.example"}, True),
+    ({"origin": "null"}, False),
+    ({"origin": ""}, False),
+    ({"origin": "https://evil.example"}, False),
+    ({"origin": "http://app.example:8001", "host": "app.example:8000"}, False),
+    ({"origin": "http://app.example", "host": "app.example:8000"}, False),
+    ({"origin": "http://app.example.evil:8000", "host": "app.example:8000"}, False),
+    ({"origin": "file://", "host": "app.example:8000"}, False),
+    ({"origin": "http://app.example:port", "host": "app.example:port"}, False),
+    ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, False),
+    ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}, True),
+    ({"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors"}, True),
+    ({"sec-fetch-site": "none", "sec-fetch-mode": "navigate"}, True),
+]
+
+
+@pytest.mark.parametrize(("headers", "allowed"), GUARDED)
+def test_only_the_apps_own_pages_reach_it(headers: dict[str, str], allowed: bool) -> None:
+    client = TestClient(make_app(allowed=["https://friend.example"]))
+    for method in ("GET", "POST"):
+        response = client.request(method, "/api", headers=headers)
+        assert response.status_code == (200 if allowed else 403)
+        if not allowed:
+            assert response.json()["error"]["code"] == "foreign_origin"
+            assert "access-control-allow-origin" not in response.headers
+    refused = contextlib.nullcontext() if allowed else pytest.raises(WebSocketDisconnect)
+    with refused, client.websocket_connect("/ws", headers=headers) as websocket:
+        assert websocket.receive_text() == "hello"
+
+
+def test_a_preflight_of_another_site_is_refused() -> None:
+    asked = {"origin": "https://evil.example", "access-control-request-method": "POST"}
+    response = TestClient(make_app()).options("/api", headers=asked)
+    assert response.status_code == 403
+    assert "access-control-allow-origin" not in response.headers
+
+
+def test_the_apps_own_responses_say_what_they_may_contain_and_pages_keep_their_own_policy() -> None:
+    client = TestClient(make_app())
+    for path in ("/", "/api", "/stream", "/missing"):
+        headers = client.get(path).headers
+        assert {name: headers[name] for name in APP_HEADERS} == APP_HEADERS
+    page = client.get("/page").headers
+    assert page["content-security-policy"] == page_headers()["Content-Security-Policy"]
+    # With it a browser refuses to open a sandboxed document in a tab.
+    assert "cross-origin-opener-policy" not in page
+
+
+def test_protecting_twice_is_protecting_once() -> None:
+    app = make_app()
+    protect(app)
+    assert len([m for m in app.user_middleware if "OriginGuard" in str(m.cls)]) == 1
