@@ -1,0 +1,514 @@
+"""The chat in a real browser: real Chainlit server, real Chromium, real streams.
+
+Most tests run app.py over a scripted engine (scripted_app.py), whose speed they choose; the last ones over the demo
+model in NF4, which is what a user gets.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect
+
+from tests.browser.conftest import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+
+HEAD = "<!DOCTYPE html>\n<html>\n<head>\n<title>Sunny Crumb</title>\n<style>h1 { color: #b5651d; }</style>\n</head>\n<body>\n"
+SCRIPT = '<script>\nconsole.log("the script ran");\ndocument.body.dataset.born = "once";\n</script>\n'
+
+
+def document(paragraphs: int, text: str = "Bread with a crackle, baked since five.") -> str:
+    lines = "".join(f'<p class="line">{n} {text}</p>\n' for n in range(paragraphs))
+    return f"{HEAD}<h1>Sunny Crumb</h1>\n{SCRIPT}{lines}</body>\n</html>\n"
+
+
+def tokens(text: str, size: int = 6) -> list[str]:
+    return [text[i : i + size] for i in range(0, len(text), size)]
+
+
+# Servers and tabs
+
+
+@dataclass
+class Server:
+    """A running app; `script` is the file its engine follows."""
+
+    url: str
+    script: Path
+
+    def play(self, *answers: dict[str, Any]) -> None:
+        """What the engine writes from now on: one answer a request, the last one again and again."""
+        self.log.unlink(missing_ok=True)
+        self.script.write_text(json.dumps({"answers": answers}))
+
+    @property
+    def log(self) -> Path:
+        return Path(f"{self.script}.log")
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        """What the engine was asked since the last `play`."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []
+
+    def source(self, page_id: str) -> str:
+        return httpx.get(f"{self.url}/pages/{page_id}/source", trust_env=False).text
+
+
+def run_server(folder: Path, target: str, *, wait: bool = True, script: Any = None, **env: str) -> Iterator[Server]:
+    """`chainlit run target`, as a user would; until it answers /ready if `wait`, else until it answers at all."""
+    port = free_port()
+    path = folder / "script.json"
+    path.write_text(json.dumps(script or {"chunks": []}))
+    names = {"HTMLGEN_SCRIPT": str(path), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", **env}
+    with (folder / "server.log").open("w") as log:
+        command = [sys.executable, "-m", "chainlit", "run", target, "--headless", "--port", str(port)]
+        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **names}, stdout=log, stderr=log)
+    try:
+        url = f"http://localhost:{port}"
+        deadline = time.monotonic() + 180
+        while True:
+            said = (folder / "server.log").read_text()
+            assert process.poll() is None, f"the server ended: {said[-3000:]}"
+            assert time.monotonic() < deadline, f"the server does not get ready: {said[-3000:]}"
+            try:
+                status = httpx.get(f"{url}/ready", trust_env=False).status_code
+                if status == 200 or not wait:
+                    break
+            except httpx.TransportError:
+                pass
+            time.sleep(0.2)
+        yield Server(url, path)
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="module")
+def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    yield from run_server(tmp_path_factory.mktemp("scripted"), "tests/browser/scripted_app.py", HTMLGEN_QUEUE_SIZE="1")
+
+
+@dataclass
+class Tab:
+    """One person's chat, with a record of what its frames did."""
+
+    page: Page
+    navigations: list[str] = field(default_factory=list)
+    loads: list[str] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
+
+    def watch(self) -> None:
+        self.page.on("framenavigated", lambda frame: "/pages/" in frame.url and self.navigations.append(frame.url))
+        self.page.on("request", lambda request: "/live" in request.url and self.loads.append(request.url))
+        self.page.on("console", lambda message: self.console.append(message.text))
+
+    def say(self, text: str) -> None:
+        self.page.locator("#chat-input").fill(text)
+        self.page.locator("#chat-submit").click()  # enabled once the chat is connected and nothing is being written
+
+    @property
+    def answers(self) -> Any:
+        return self.page.locator(".pc")
+
+    @property
+    def facts(self) -> Any:
+        """The line under the newest code."""
+        return self.answers.last.locator(".pc-facts")
+
+    def wait_finished(self, count: int = 1, seconds: float = 60) -> str:
+        """Waits for the end of the `count`-th page; returns the line under it."""
+        outcome = self.answers.nth(count - 1).locator(".pc-facts b[data-outcome]")
+        expect(outcome).to_be_visible(timeout=seconds * 1000)
+        return str(self.answers.nth(count - 1).locator(".pc-facts").inner_text()).replace("\n", " ")
+
+    def frame(self) -> Frame:
+        """The preview."""
+        self.page.locator("iframe.pv-frame").wait_for(timeout=30_000)
+        element = self.page.locator("iframe.pv-frame").element_handle()
+        assert element is not None
+        found = element.content_frame()
+        assert found is not None
+        return found
+
+    @property
+    def page_id(self) -> str:
+        source = self.page.locator("iframe.pv-frame").get_attribute("src") or ""
+        found = re.search(r"/pages/([\w-]+)/live", source)
+        assert found, source
+        return found[1]
+
+    def code(self, index: int = -1) -> str:
+        """The source as the chat shows it, lines put together from the rows with a number and those that go on."""
+        rows = self.answers.nth(index if index >= 0 else self.answers.count() - 1).locator(".pc-row")
+        read = "rows => rows.map(row => [row.dataset.n, row.textContent])"
+        return "".join(("\n" if n and n != "1" else "") + text for n, text in rows.evaluate_all(read))
+
+
+@pytest.fixture
+def tabs(chromium: Browser) -> Iterator[Any]:
+    """Opens tabs, each in a context of its own as if on another machine; closes them all at the end."""
+    contexts: list[BrowserContext] = []
+
+    def make(server: Server, size: tuple[int, int] = (1280, 800), **options: Any) -> Tab:
+        context = chromium.new_context(viewport={"width": size[0], "height": size[1]}, **options)
+        contexts.append(context)
+        # Tells one document from another that was loaded into the same frame.
+        context.add_init_script("window.documentId = Math.random()")
+        tab = Tab(context.new_page())
+        tab.watch()
+        tab.page.goto(server.url)
+        expect(tab.page.locator("#chat-input")).to_be_visible(timeout=30_000)
+        return tab
+
+    yield make
+    for context in contexts:
+        context.close()
+
+
+def elements(frame: Frame) -> int:
+    return int(frame.evaluate("document.querySelectorAll('*').length"))
+
+
+# What must be seen
+
+
+def watch_it_draw(tab: Tab, seconds: float = 60) -> tuple[list[int], set[float]]:
+    """Element counts of the preview while the answer is being written, and the identities of its documents."""
+    frame, counts, documents = tab.frame(), [0], set()
+    deadline = time.monotonic() + seconds
+    while tab.page.locator(".pc-facts b[data-outcome]").count() == 0:
+        assert time.monotonic() < deadline
+        count = elements(frame)
+        if count > counts[-1]:
+            counts.append(count)
+        documents.add(frame.evaluate("window.documentId"))
+        tab.page.wait_for_timeout(50)
+    documents.add(frame.evaluate("window.documentId"))
+    return counts, documents
+
+
+def same_as_loaded_at_once(tab: Tab) -> None:
+    """The preview's DOM, grown token by token, equals that of the finished page loaded in one piece."""
+    grown = tab.frame().evaluate("document.documentElement.outerHTML")
+    mode = tab.frame().evaluate("document.compatMode")
+    other = tab.page.context.new_page()
+    other.goto(tab.frame().url)
+    assert other.evaluate("document.documentElement.outerHTML") == grown
+    assert other.evaluate("document.compatMode") == mode == "CSS1Compat"
+    other.close()
+
+
+def test_the_page_draws_itself_while_it_is_written_and_is_never_reloaded(scripted: Server, tabs: Any) -> None:
+    text = document(40)
+    scripted.play({"chunks": tokens("Here is your page:\n\n" + text), "delay": 0.01})
+    tab = tabs(scripted)
+    tab.page.locator("#starters button").first.click()
+    frame = tab.frame()
+    tab.page.locator(".pc-code").evaluate("box => box.mark = 'kept'")
+    counts, documents = watch_it_draw(tab)
+    assert len(counts) > 4, f"the DOM grew {len(counts) - 1} times"
+    assert len(documents) == 1
+    assert len(tab.loads) == 1
+    assert len(tab.navigations) == 1
+    facts = tab.wait_finished()
+    assert re.search(r"Finished [\d,]+ tokens \d+ tokens/s first after \d+\.\d s [\d.]+ KB", facts), facts
+    expect(tab.page.get_by_text("Here is your page:")).to_be_visible()
+    assert tab.frame() == frame
+    assert tab.console.count("the script ran") == 1
+    assert frame.evaluate("document.body.dataset.born") == "once"
+    assert tab.page.locator(".pc-code").evaluate("box => box.mark") == "kept"
+    same_as_loaded_at_once(tab)
+    assert len(tab.loads) == 1
+    assert tab.code() == scripted.source(tab.page_id) == text.rstrip("\n")
+
+
+def test_stop_keeps_what_is_there_and_frees_the_model(scripted: Server, tabs: Any) -> None:
+    text = document(400)
+    scripted.play({"chunks": tokens(text), "delay": 0.02}, {"chunks": tokens(document(1))})
+    tab = tabs(scripted)
+    tab.say("a long page")
+    expect(tab.frame().locator("p.line").nth(2)).to_be_attached(timeout=30_000)
+    tab.page.locator("#stop-button").click()
+    facts = tab.wait_finished(seconds=5)
+    assert facts.startswith("Stopped about ")
+    kept = scripted.source(tab.page_id)
+    assert text.startswith(kept)
+    assert 100 < len(kept) < len(text) / 2
+    tab.page.wait_for_timeout(500)
+    assert scripted.source(tab.page_id) == kept
+    assert tab.code() == kept
+    assert tab.frame().locator("p.line").count() > 2
+    expect(tab.page.get_by_text("Task manually stopped")).to_have_count(0)
+    tab.say("another one")
+    assert tab.wait_finished(2, seconds=10).startswith("Finished")
+
+
+def test_a_follow_up_changes_the_page_and_new_page_begins_an_empty_one(scripted: Server, tabs: Any) -> None:
+    first, second = document(3), document(3).replace("#b5651d", "green")
+    third = "<!DOCTYPE html>\n<html><head><title>Other</title></head><body><p>Other</p></body></html>"
+    scripted.play({"chunks": tokens(first)}, {"chunks": tokens(second)}, {"chunks": tokens(third)})
+    tab = tabs(scripted)
+    tab.say("a bakery")
+    tab.wait_finished(1)
+    first_id = tab.page_id
+    tab.say("make the header green")
+    tab.wait_finished(2)
+    assert [request["page"] for request in scripted.requests] == [None, first.rstrip("\n")]
+    assert tab.page_id != first_id
+    assert tab.frame().evaluate("getComputedStyle(document.querySelector('h1')).color") == "rgb(0, 128, 0)"
+    expect(tab.answers.last.locator(".pc-version")).to_have_text("v2")
+    assert scripted.source(first_id) == first.rstrip("\n")  # the old version is still there
+    tab.answers.first.get_by_text("Preview").click()
+    expect(tab.page.locator(f"iframe[src*='{first_id}']")).to_be_visible()
+    tab.page.get_by_text("New page").click()
+    tab.say("something else")
+    tab.wait_finished(3)
+    assert scripted.requests[2]["page"] is None
+    expect(tab.answers.last.locator(".pc-version")).to_have_count(0)
+    assert tab.page.locator("iframe.pv-frame").count() == 1
+
+
+def test_two_tabs_at_once_one_waits_and_sees_its_place(scripted: Server, tabs: Any) -> None:
+    scripted.play({"chunks": tokens(document(60)), "delay": 0.03}, {"chunks": tokens(document(2, "Second."))})
+    one, two, three = tabs(scripted), tabs(scripted), tabs(scripted)
+    one.say("first")
+    one.frame()
+    two.say("second")
+    expect(two.page.get_by_text("Waiting in the queue, place 1.")).to_be_visible(timeout=5_000)
+    three.say("third")  # HTMLGEN_QUEUE_SIZE=1
+    expect(three.page.get_by_text("Busy: 1 requests are waiting already. Try again")).to_be_visible(timeout=5_000)
+    assert one.page.locator(".pc-facts b[data-outcome]").count() == 0
+    assert one.wait_finished().startswith("Finished")
+    assert two.wait_finished().startswith("Finished")
+    expect(two.page.get_by_text("Waiting in the queue")).to_have_count(0)
+    assert one.frame().locator("p.line").count() == 60
+    assert two.frame().locator("p.line").count() == 2
+    assert [request["instruction"] for request in scripted.requests] == ["first", "second"]
+
+
+def test_a_cut_page_says_so_and_continues_from_the_exact_cut(scripted: Server, tabs: Any) -> None:
+    text = document(20)
+    whole = {"chunks": tokens(text), "delay": 0.004}
+    scripted.play({**whole, "cut": 60}, {**whole, "cut": 60}, whole)
+    tab = tabs(scripted)
+    tab.say("a page")
+    facts = tab.wait_finished()
+    assert facts.startswith("Cut at the limit of 60 tokens"), facts
+    page_id, cut = tab.page_id, scripted.source(tab.page_id)
+    assert text.startswith(cut)
+    assert len(cut) < len(text) / 2
+    for part in (2, 3):
+        tab.page.get_by_role("button", name="Continue").click()
+        expect(tab.page.locator(f".pc[data-part='{part}']")).to_be_visible()
+        facts = tab.wait_finished()
+        assert tab.page_id == page_id
+        assert len(tab.loads) == part, "one load for each continuation"
+    assert facts.startswith("Finished")
+    assert tab.answers.count() == 1
+    assert scripted.requests[1]["prefix"] == text[: 60 * 6]
+    assert tab.code() == scripted.source(page_id) == text.rstrip("\n")
+    assert tab.frame().locator("p.line").count() == 20
+    expect(tab.page.get_by_role("button", name="Continue")).to_have_count(0)
+    same_as_loaded_at_once(tab)
+
+
+def test_stop_also_stops_a_continuation(scripted: Server, tabs: Any) -> None:
+    whole = {"chunks": tokens(document(400)), "delay": 0.01}
+    scripted.play({**whole, "cut": 40}, whole)
+    tab = tabs(scripted)
+    tab.say("a page")
+    tab.wait_finished()
+    tab.page.get_by_role("button", name="Continue").click()
+    expect(tab.frame().locator("p.line").nth(2)).to_be_attached(timeout=30_000)
+    tab.page.locator("#stop-button").click()
+    assert tab.wait_finished(seconds=5).startswith("Stopped")
+
+
+def test_a_closed_tab_frees_its_place(scripted: Server, tabs: Any) -> None:
+    scripted.play({"chunks": tokens(document(4_000)), "delay": 0.05}, {"chunks": tokens(document(1))})
+    one, two = tabs(scripted), tabs(scripted)
+    one.say("a page that takes minutes")
+    one.frame()
+    two.say("a short one")
+    expect(two.page.get_by_text("Waiting in the queue, place 1.")).to_be_visible(timeout=5_000)
+    one.page.close()
+    assert two.wait_finished(seconds=5).startswith("Finished")
+
+
+def test_an_error_is_one_readable_message(scripted: Server, tabs: Any) -> None:
+    scripted.play(
+        {"chunks": tokens(document(3))[:30], "error": "The GPU is out of memory. Ask for a shorter page."},
+        {"chunks": [], "error": "The prompt is too long."},
+        {"chunks": tokens(document(1))},
+    )
+    tab = tabs(scripted)
+    tab.say("a page")
+    assert tab.wait_finished().startswith("Broke off")
+    expect(tab.page.get_by_text("The GPU is out of memory. Ask for a shorter page.")).to_be_visible()
+    assert tab.frame().locator("h1").count() == 1
+    tab.say("again")
+    expect(tab.page.get_by_text("The prompt is too long.")).to_be_visible()
+    assert tab.answers.count() == 1
+    tab.say("again")
+    assert tab.wait_finished(2).startswith("Finished")
+    assert "Traceback" not in tab.page.content()
+
+
+def test_text_that_never_becomes_a_page_is_shown_as_text(scripted: Server, tabs: Any) -> None:
+    scripted.play({"chunks": ["I can only ", "write web ", "pages."]})
+    tab = tabs(scripted)
+    tab.say("what is the weather?")
+    expect(tab.page.get_by_text("I can only write web pages.")).to_be_visible()
+    expect(tab.page.locator("#stop-button")).to_have_count(0)
+    assert tab.answers.count() == 0
+    assert tab.page.locator("iframe.pv-frame").count() == 0
+
+
+def test_any_source_is_shown_as_it_is(scripted: Server, tabs: Any) -> None:
+    """Long lines, astral characters, half-open strings and comments: the coloured code is the source, letter by letter."""
+    hard = [
+        "<!-- a comment\n over lines --><p title='<b>'>5 < 6 &amp; \"quotes\"</p>",
+        "<script>const a = 'it\\'s', b = `line\n${a}` // not </p>\nfor (;;) { /* x */ break }</script>",
+        "<style>@media (max-width: 9em) { a:hover{color:#fff;--x:1.5rem} }</style>",
+        f"<p>{'😀é' * 1_500}</p>",
+        "<script>" + ";".join(f"x{n}=/[/'\"]/g" for n in range(300)) + "</script>",
+        "\t<pre>\n\n\n  tabs\tand  spaces</pre>",
+    ]
+    text = f"<!DOCTYPE html>\n<html><body>\n{chr(10).join(hard)}\n</body></html>"
+    scripted.play({"chunks": tokens(text, 37)})
+    tab = tabs(scripted)
+    tab.say("a page")
+    tab.wait_finished()
+    assert scripted.source(tab.page_id) == text
+    assert tab.code() == text
+
+
+def test_the_pane_stays_closed_until_there_is_something_new(scripted: Server, tabs: Any) -> None:
+    scripted.play({"chunks": tokens(document(60)), "delay": 0.01})
+    tab = tabs(scripted)
+    tab.say("a page")
+    tab.frame()
+    tab.page.locator("#side-view-title button").click()
+    tab.wait_finished()
+    tab.page.wait_for_timeout(300)
+    assert tab.page.locator("iframe.pv-frame").count() == 0
+    tab.page.locator(".pc-open").click()
+    expect(tab.frame().locator("p.line").nth(59)).to_be_attached()
+
+
+def test_remote_files_are_loaded_only_on_request(scripted: Server, tabs: Any) -> None:
+    page = (
+        HEAD + '<img src="https://images.invalid/a.png"><img src="https://images.invalid/b.png"><p>x</p></body></html>'
+    )
+    scripted.play({"chunks": tokens(page)})
+    tab = tabs(scripted)
+    tried: list[str] = []
+    tab.page.on("requestfailed", lambda request: request.failure != "csp" and tried.append(request.url))
+    tab.say("a page with pictures")
+    tab.wait_finished()
+    expect(tab.page.get_by_text("This page loads 2 remote files.")).to_be_visible()
+    assert tried == []
+    tab.page.get_by_role("button", name="Load them").click()
+    expect(tab.page.get_by_text("This page loads")).to_have_count(0)
+    tab.frame().locator("p").wait_for()
+    tab.page.wait_for_timeout(300)
+    assert sorted(tried) == ["https://images.invalid/a.png", "https://images.invalid/b.png"]
+
+
+def test_settings_reach_the_engine(scripted: Server, tabs: Any) -> None:
+    scripted.play({"chunks": tokens(document(1))})
+    tab = tabs(scripted)
+    tab.page.locator("#chat-settings-open-modal").click()
+    tab.page.locator("#max_new_tokens").fill("123")
+    tab.page.locator("#seed").fill("7")
+    tab.page.get_by_role("button", name="Confirm").click()
+    tab.say("a page")
+    tab.wait_finished()
+    sampling = scripted.requests[0]["sampling"]
+    assert (sampling["max_new_tokens"], sampling["seed"], sampling["temperature"]) == (123, 7, 0.2)
+
+
+# Until the model is ready
+
+
+def test_the_chat_says_what_it_is_doing_until_the_model_is_ready(tmp_path: Path, tabs: Any) -> None:
+    script = {"load_seconds": 8, "chunks": tokens(document(1))}
+    for server in run_server(tmp_path, "tests/browser/scripted_app.py", wait=False, script=script):
+        assert httpx.get(f"{server.url}/ready", trust_env=False).status_code == 503
+        tab = tabs(server)
+        line = tab.page.locator("#model-status")
+        expect(line).to_have_text("Getting the model ready. Loading the script.")
+        tab.say("a page")
+        expect(tab.page.get_by_text("The model is still loading. Loading the script.")).to_be_visible()
+        assert tab.wait_finished(seconds=20).startswith("Finished")
+        expect(line).to_have_count(0)
+        expect(tab.page.get_by_text("still loading")).to_have_count(0)
+
+
+def test_a_model_that_cannot_be_loaded_says_why_in_the_chat(tmp_path: Path, tabs: Any) -> None:
+    why = "There is no model 'nope'. Set HTMLGEN_MODEL to a preset, a folder or a hub id."
+    script = {"load_error": why, "chunks": []}
+    for server in run_server(tmp_path, "tests/browser/scripted_app.py", wait=False, script=script):
+        tab = tabs(server)
+        expect(tab.page.locator("#model-status")).to_have_text(why)
+        tab.say("a page")
+        expect(tab.page.locator(".message-content").get_by_text(why)).to_be_visible()
+
+
+# Looks
+
+
+def test_the_welcome_screen_is_the_projects_own(scripted: Server, tabs: Any) -> None:
+    tab = tabs(scripted)
+    assert tab.page.title() == "HTMLGen Studio"
+    icons = tab.page.locator("#starters button img")
+    expect(icons).to_have_count(6)
+    for image in (*icons.all(), tab.page.locator("img.logo")):
+        expect(image).to_be_visible()
+        assert image.evaluate("image => image.complete && image.naturalWidth > 0")
+    assert "Chainlit" not in tab.page.inner_text("body")
+    logo = httpx.get(f"{scripted.url}/logo?theme=dark", trust_env=False).text
+    assert "HTMLGen" in logo
+    assert "d9480f" in httpx.get(f"{scripted.url}/favicon", trust_env=False).text
+    tab.page.get_by_text("Readme").click()
+    expect(tab.page.get_by_text("you watch the page draw itself")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_theme_follows_the_system(scripted: Server, tabs: Any, scheme: str) -> None:
+    tab = tabs(scripted, color_scheme=scheme)
+    background = tab.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    brightness = sum(int(value) for value in re.findall(r"\d+", background)[:3]) / 3
+    assert (brightness > 200) if scheme == "light" else (brightness < 60)
+
+
+def test_on_a_phone_everything_fits(scripted: Server, tabs: Any) -> None:
+    scripted.play({"chunks": tokens(document(20))})
+    tab = tabs(scripted, size=(390, 844), has_touch=True)
+    tab.say("a page")
+    tab.wait_finished()
+    expect(tab.page.locator("iframe.pv-frame")).to_be_visible()
+    width = tab.page.locator("iframe.pv-frame").evaluate("frame => frame.clientWidth")
+    assert 380 <= width <= 390
+    tab.page.keyboard.press("Escape")
+    expect(tab.page.locator("iframe.pv-frame")).to_have_count(0)
+    for selector in (".pc", "#chat-input", ".pc-facts"):
+        box = tab.page.locator(selector).first.bounding_box()
+        assert box
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+    assert tab.page.evaluate("document.documentElement.scrollWidth") <= 390
