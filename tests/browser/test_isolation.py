@@ -1,0 +1,337 @@
+"""A generated page reaches neither the app nor anybody else: each way out is tried in a real browser.
+
+Every attack runs three times: with nothing around it (and must be seen to work, else it would prove nothing), in the
+frame beside the chat, and in a tab of its own.
+"""
+
+import shutil
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from htmlgen.origin import protect
+from htmlgen.page import LivePage, PageShelf
+from htmlgen.preview import make_preview
+from tests.browser.conftest import AppServer
+from tests.browser.hostile import APP, LEAVING, REQUESTS, TAKE, TAKE_FROM_OPENER, Listener, write_page
+
+SETTLE = 3_000
+"""Milliseconds after the last page has begun, in which its attack would have to arrive."""
+
+PARENT = """<!DOCTYPE html>
+<html><head><title>The app</title></head>
+<body data-secret="secret dom">
+<script>
+  var secret = "secret variable"
+  localStorage.token = "secret token"
+  var messages = []
+  addEventListener("message", (event) => messages.push(event.data))
+</script>
+%s
+</body></html>"""
+
+
+class FakeApp:
+    """What Chainlit is to a page: a UI with frames, a cookie, an API and a WebSocket on the same server."""
+
+    def __init__(self, serve: Callable[[Any], AppServer], isolated: bool) -> None:
+        self.isolated = isolated
+        self.shelf = PageShelf(500)
+        self.frames = ""
+        self.calls: list[str] = []
+        app = Starlette(
+            routes=[
+                Route("/", self.home),
+                Route("/api/{name}", self.api, methods=["GET", "POST", "DELETE", "OPTIONS"]),
+                WebSocketRoute("/api/{name}", self.socket),
+                Route("/bare/{page}", self.bare),
+            ]
+        )
+        if isolated:
+            app.router.routes[:0] = make_preview(self.shelf).routes
+            protect(app)
+        self.server = serve(app)
+        self.url = self.server.url
+
+    async def home(self, request: Request) -> Response:
+        response = HTMLResponse(PARENT % self.frames)
+        response.set_cookie("session", "secret-cookie", samesite="lax")
+        return response
+
+    async def api(self, request: Request) -> Response:
+        self.calls.append(request.path_params["name"])
+        return PlainTextResponse("secret answer", headers={"Access-Control-Allow-Origin": "*"})
+
+    async def socket(self, websocket: WebSocket) -> None:
+        self.calls.append(websocket.path_params["name"])
+        await websocket.accept()
+
+    async def bare(self, request: Request) -> Response:
+        """The page as it is: no headers, no prelude."""
+        return HTMLResponse(self.shelf.get(request.path_params["page"]).html)
+
+    def add(self, html: str) -> str:
+        """The path of a page with this text."""
+
+        def make() -> LivePage:
+            page = self.shelf.new()
+            page.append(html)
+            page.finish("stop")
+            return page
+
+        page = self.server.call(make)
+        return f"/pages/{page.id}/live" if self.isolated else f"/bare/{page.id}"
+
+    def open_frames(self, tab: Page, paths: list[str], sandbox: str = "") -> None:
+        """The app with these pages in frames, as the chat shows them; without its own sandbox, which comes on top."""
+        self.frames = "\n".join(f'<iframe src="{path}" {sandbox}></iframe>' for path in paths)
+        tab.goto(self.url, wait_until="commit")
+
+
+class Said:
+    """What pages say in the console, in frames and tabs alike."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.texts: list[str] = []
+        context.on("console", lambda message: self.texts.append(message.text))
+
+    def wait(self, tab: Page, text: str, count: int) -> None:
+        said = self.texts
+        wait_in(tab, lambda: said.count(text) >= count, f"{count} pages say {text!r}, of {said}", 90)
+
+
+def wait_in(tab: Page, ready: Callable[[], bool], what: str, seconds: float = 30) -> None:
+    for _ in range(int(seconds * 10)):
+        if ready():
+            return
+        tab.wait_for_timeout(100)
+    raise AssertionError(f"not within {seconds} seconds: {what}")
+
+
+@pytest.fixture(params=["frame", "tab"])
+def place(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def isolated(serve: Callable[[Any], AppServer]) -> FakeApp:
+    return FakeApp(serve, isolated=True)
+
+
+@pytest.fixture
+def bare(serve: Callable[[Any], AppServer]) -> FakeApp:
+    return FakeApp(serve, isolated=False)
+
+
+@pytest.fixture
+def listen() -> Iterator[Callable[..., dict[str, Listener]]]:
+    """A listener for each name, so that it is plain which attack was heard."""
+    opened: list[Listener] = []
+
+    def start(*names: str) -> dict[str, Listener]:
+        opened.extend(Listener() for _ in names)
+        return dict(zip(names, opened[-len(names) :], strict=True))
+
+    yield start
+    for listener in opened:
+        listener.close()
+
+
+def heard(listeners: dict[str, Listener]) -> dict[str, list[str]]:
+    return {name: listener.heard for name, listener in listeners.items() if listener.heard}
+
+
+def open_pages(app: FakeApp, context: BrowserContext, place: str, pages: list[str]) -> Page:
+    """Opens all pages at once in frames of the app, or each in a tab, and waits until all run. Returns the app's tab."""
+    said = Said(context)
+    paths = [app.add(html) for html in pages]
+    tab = context.new_page()
+    app.open_frames(tab, paths if place == "frame" else [])
+    if place == "tab":
+        for path in paths:
+            context.new_page().goto(app.url + path, wait_until="commit")
+    said.wait(tab, "runs", len(pages))
+    return tab
+
+
+def attacks_away(place: str) -> dict[str, str]:
+    # In a tab the content policy is the same; what differs is who could stop the page from leaving.
+    some = {name: REQUESTS[name] for name in ("fetch", "img", "blank-frame")}
+    return (REQUESTS if place == "frame" else some) | LEAVING
+
+
+def pages_away(place: str, listeners: dict[str, Listener]) -> list[str]:
+    return [
+        write_page(attack, f"http://127.0.0.1:{listeners[name].port}/x", address=f"127.0.0.1:{listeners[name].port}")
+        for name, attack in attacks_away(place).items()
+    ]
+
+
+def test_without_isolation_every_way_out_works(
+    bare: FakeApp, context: BrowserContext, listen: Callable[..., dict[str, Listener]], place: str
+) -> None:
+    listeners = listen(*attacks_away(place))
+    tab = open_pages(bare, context, place, pages_away(place, listeners))
+    wait_in(tab, lambda: len(heard(listeners)) == len(listeners), "every listener hears its page")
+
+
+def test_a_page_reaches_nobody(
+    isolated: FakeApp, context: BrowserContext, listen: Callable[..., dict[str, Listener]], place: str
+) -> None:
+    listeners = listen(*attacks_away(place))
+    tab = open_pages(isolated, context, place, pages_away(place, listeners))
+    tab.wait_for_timeout(SETTLE)
+    assert heard(listeners) == {}
+
+
+def pages_to_app(app: FakeApp) -> list[str]:
+    return [write_page(attack, app=f"{app.url}/api/{name}") for name, attack in APP.items()]
+
+
+def test_without_isolation_a_page_commands_the_app(bare: FakeApp, context: BrowserContext, place: str) -> None:
+    tab = open_pages(bare, context, place, pages_to_app(bare))
+    wait_in(tab, lambda: set(bare.calls) == set(APP), "the app's API is called in every way")
+
+
+def test_a_page_cannot_command_the_app(isolated: FakeApp, context: BrowserContext, place: str) -> None:
+    tab = open_pages(isolated, context, place, pages_to_app(isolated))
+    tab.wait_for_timeout(SETTLE)
+    assert isolated.calls == []
+
+
+def test_the_guard_alone_keeps_a_sandboxed_page_from_commanding_the_app(
+    isolated: FakeApp, bare: FakeApp, context: BrowserContext
+) -> None:
+    """Pages without a policy of their own, in a frame with an opaque origin."""
+    for app in (bare, isolated):
+        said = Said(context)
+        pages = [f"/bare/{app.add(html).split('/')[2]}" for html in pages_to_app(app)]
+        tab = context.new_page()
+        app.open_frames(tab, pages, 'sandbox="allow-scripts allow-forms"')
+        said.wait(tab, "runs", len(pages))
+        tab.wait_for_timeout(SETTLE)
+    assert set(bare.calls) == set(APP)
+    # To open an address of the app's in the frame is a navigation, like a link's: no Origin, no cookies, only GET.
+    assert set(isolated.calls) <= {"api-location"}
+
+
+def take(app: FakeApp, context: BrowserContext, place: str) -> list[str]:
+    """What pages manage to read of the app's."""
+    said = Said(context)
+    wanted = TAKE if place == "frame" else TAKE_FROM_OPENER
+    paths = [app.add(write_page(f"console.log('took', {what})")) for what in wanted.values()]
+    tab = context.new_page()
+    app.open_frames(tab, paths if place == "frame" else [])
+    if place == "tab":
+        tab.evaluate("paths => { for (const path of paths) open(path) }", paths)
+    said.wait(tab, "runs", len(paths))
+    tab.wait_for_timeout(1_000)
+    return [text for text in said.texts if text.startswith("took") and "secret" in text]
+
+
+def test_without_isolation_a_page_reads_the_apps_secrets(bare: FakeApp, context: BrowserContext, place: str) -> None:
+    assert len(take(bare, context, place)) == len(TAKE if place == "frame" else TAKE_FROM_OPENER)
+
+
+def test_a_page_reads_nothing_of_the_app(isolated: FakeApp, context: BrowserContext, place: str) -> None:
+    assert take(isolated, context, place) == []
+
+
+@pytest.mark.parametrize(
+    "way", ["top.location = '{away}'", "opener.location = '{away}'", "top.document.body.innerHTML = ''"]
+)
+def test_a_page_cannot_take_the_apps_window_away(
+    isolated: FakeApp, bare: FakeApp, context: BrowserContext, listen: Callable[..., dict[str, Listener]], way: str
+) -> None:
+    for app in (bare, isolated):
+        listener = listen("away")["away"]
+        said = Said(context)
+        tab = context.new_page()
+        path = app.add(write_page(way, f"http://127.0.0.1:{listener.port}/x"))
+        app.open_frames(tab, [] if way.startswith("opener") else [path])
+        if way.startswith("opener"):
+            tab.evaluate("path => void open(path)", path)
+        said.wait(tab, "runs", 1)
+        tab.wait_for_timeout(1_500)
+        gone = bool(listener.heard) or tab.url != app.url + "/" or tab.evaluate("document.body.innerHTML") == ""
+        assert gone == (app is bare)
+
+
+def test_a_page_may_use_no_feature_of_the_browser(isolated: FakeApp, tab: Page) -> None:
+    tab.goto(isolated.url)
+    assert "camera" in tab.evaluate("document.featurePolicy.allowedFeatures()")
+    tab.goto(isolated.url + isolated.add("<p>x"))
+    assert tab.evaluate("document.featurePolicy.allowedFeatures()") == []
+    assert tab.evaluate("self.origin") == "null"
+
+
+@pytest.fixture
+def secure(tmp_path: Path) -> Iterator[Listener]:
+    """A listener that speaks TLS, with a certificate of its own making."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificate, and is not here")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        f"openssl req -x509 -newkey rsa:2048 -nodes -keyout {key} -out {certificate} -days 2 -subj /CN=localhost",
+        shell=True,
+        check=True,
+        capture_output=True,
+    )
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate, key)
+    listener = Listener(tls)
+    yield listener
+    listener.close()
+
+
+REMOTE = ["img", "stylesheet", "css-font", "script", "css-url"]
+"""What a page may load when its reader says so."""
+NEVER_REMOTE = [
+    *(
+        "fetch",
+        "fetch-no-cors",
+        "xhr",
+        "beacon",
+        "websocket",
+        "eventsource",
+        "ping",
+        "worker",
+        "iframe",
+        "object",
+        "embed",
+    ),
+    *("blank-frame", "location", "meta-refresh", "form", "form-post", "link-click", "window-open", "stun", "turn-tcp"),
+]
+"""What it may not even then."""
+
+
+def test_remote_files_load_when_asked_for_and_nothing_else_does(
+    isolated: FakeApp, chromium: Browser, secure: Listener, listen: Callable[..., dict[str, Listener]]
+) -> None:
+    context = chromium.new_context(ignore_https_errors=True)
+    stays = {name: attack for name, attack in (REQUESTS | LEAVING).items() if name in NEVER_REMOTE}
+    listeners = listen(*stays)
+    pages = [write_page(REQUESTS[name], f"https://127.0.0.1:{secure.port}/{name}") for name in REMOTE]
+    for name, attack in stays.items():
+        # WebRTC has a listener of its own; the rest would be heard by the one that may be asked for images.
+        address = f"127.0.0.1:{listeners[name].port}"
+        pages.append(write_page(attack, f"https://127.0.0.1:{secure.port}/{name}", address=address))
+    said = Said(context)
+    tab = context.new_page()
+    isolated.open_frames(tab, [isolated.add(html) + "?remote=1" for html in pages])
+    said.wait(tab, "runs", len(pages))
+    wait_in(tab, lambda: len(secure.requests) >= len(REMOTE), f"remote files are loaded, of {secure.heard}")
+    tab.wait_for_timeout(SETTLE)
+    assert sorted(secure.requests) == sorted(REMOTE)
+    assert heard(listeners) == {}
+    context.close()
