@@ -12,11 +12,15 @@ from peft import LoraConfig, PeftModel, PromptTuningConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from htmlgen.engine import GenerationRequest, Sampling
 from htmlgen.errors import AdapterMismatch, ModelError, ModelNotFound, SettingsError
+from htmlgen.local import LocalEngine, choose_preset
 from htmlgen.prompt import read_prompt_format, write_prompt_format
+from htmlgen.settings import Settings
 from train import merge as merging
 from train.config import AdapterConfig, DataConfig, TrainConfig, save_config
-from train.merge import add_arguments, find_base, find_source, merge, run
+from train.merge import add_arguments, merge, run
+from train.source import find_base, find_source
 from train.weights import adapter_digest
 
 
@@ -84,10 +88,22 @@ def test_the_folder_is_whole(adapter: Path, tiny_llama_dir: Path, tmp_path: Path
     assert sorted(folder.name for folder in tmp_path.iterdir()) == ["merged", "run"], "no temporary folder stays"
 
 
-def test_the_adapters_own_tokenizer_goes_along(adapter: Path, metaspace_tokenizer: Any, tmp_path: Path) -> None:
-    metaspace_tokenizer.save_pretrained(adapter)
-    run(arguments("--adapter", adapter, "--out", tmp_path / "merged"))
-    assert AutoTokenizer.from_pretrained(tmp_path / "merged").encode("a page") == metaspace_tokenizer.encode("a page")
+async def test_it_is_served_by_its_path_alone(adapter: Path, tiny_llama_dir: Path, tmp_path: Path) -> None:
+    out = tmp_path / "merged"
+    write_prompt_format(adapter, "plain", str(tiny_llama_dir))
+    run(arguments("--adapter", adapter, "--out", out))
+    engine = LocalEngine(choose_preset(Settings(model=str(out))), quantization="none")
+    await engine.load()
+    try:
+        assert engine.prompt_format == "plain"
+        (completion,) = await engine.generate_batch([GenerationRequest("A page", sampling=Sampling(max_new_tokens=4))])
+        assert completion.usage.new_tokens >= 1
+        name = "model.layers.0.self_attn.q_proj.weight"
+        served = engine.model.state_dict()[name]
+        assert torch.equal(served, load_file(out / "model.safetensors")[name].to(served.dtype))
+        assert not torch.equal(served, load_file(tiny_llama_dir / "model.safetensors")[name].to(served.dtype))
+    finally:
+        await engine.close()
 
 
 def test_bf16_base_stays_bf16_unless_told(adapter: Path, tiny_llama_dir: Path, tmp_path: Path) -> None:

@@ -116,6 +116,14 @@ def test_ssim() -> None:
     assert ssim(picture(2, 2), picture(3, 3)) == pytest.approx(1), "smaller than the window"
 
 
+def test_ssim_looks_at_large_pictures_from_afar() -> None:
+    # 768 pixels: blocks of 3 x 3 are averaged, so a pattern inside them is the grey of its mean.
+    stripes = picture(768, 900, 0)
+    stripes[:, ::3] = 255
+    assert ssim(stripes, picture(768, 900, 85)) == pytest.approx(1, abs=1e-6)
+    assert ssim(stripes[:256, :256], picture(256, 256, 85)) < 0.1, "small ones as they are"
+
+
 def test_a_page_without_reference_text_counts_for_the_picture_alone() -> None:
     statistics = visual_statistics(picture(20, 20), [block("a")], picture(20, 20), [], rendered=True)
     scores = {metric.name: page_score(metric, statistics[metric.name]) for metric in VISUAL_METRICS}

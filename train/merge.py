@@ -13,21 +13,20 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftConfig, PeftModel
+from peft import PeftModel
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from htmlgen.errors import AdapterMismatch, ModelError, ModelNotFound, SettingsError
-from htmlgen.presets import PRESETS, Preset, find_preset
-from htmlgen.prompt import SIDECAR, read_prompt_format, write_prompt_format
-from htmlgen.settings import PROJECT
+from htmlgen.presets import Preset
+from htmlgen.prompt import SIDECAR, write_prompt_format
 from train.adapters import base_name, load_base
-from train.card import Run, model_card
+from train.card import model_card
 from train.hub import check_target, push
+from train.source import Source, find_source
 from train.weights import adapter_digest
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -35,23 +34,6 @@ TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.1, torch.float16: 0.02}
 """Largest difference between logits of base + adapter and of the merged model, as a share of the largest logit (at least 1)
 for the half-precision types, whose rounding it allows for."""
 PROBE_TOKENS = 64
-
-
-@dataclass(frozen=True)
-class Source:
-    """An adapter and all that is known about where it comes from."""
-
-    adapter: str
-    """Folder or hub id."""
-    config: Any
-    preset: Preset
-    """Of the base."""
-    prompt_format: str
-    run: Run | None
-
-    @property
-    def folder(self) -> Path | None:
-        return Path(self.adapter) if Path(self.adapter).is_dir() else None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -117,41 +99,6 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def find_source(adapter: str, base: str | None = None) -> Source:
-    """Looks an adapter up: its settings, its base, its prompt format and its run.
-
-    Raises:
-        ModelNotFound: there is no adapter of that name.
-        ModelError: it names no base, or no prompt format is known.
-    """
-    path = Path(adapter)
-    if (path / "adapter" / "adapter_config.json").is_file():  # a run's folder
-        path = path / "adapter"
-        adapter = str(path)
-    try:
-        config = PeftConfig.from_pretrained(adapter)
-    except (ValueError, OSError) as error:
-        raise ModelNotFound(
-            f"There is no adapter in {adapter!r}: {str(error).splitlines()[0]} Name a folder with an adapter_config.json, a run's "
-            "folder, or a hub id."
-        ) from error
-    preset = find_base(base or config.base_model_name_or_path or "")
-    if not preset.base:
-        raise ModelError(f"The adapter {adapter} does not say which base it is for. Name it with --base.")
-    saved = read_prompt_format(path) if path.is_dir() else None
-    found = Run.read(path.parent) if path.is_dir() else None
-    return Source(adapter, config, preset, saved or preset.prompt_format, found)
-
-
-def find_base(name: str) -> Preset:
-    """The preset of a base as an adapter's files name it: a preset's name or base, a path within the project, or any other."""
-    for preset in PRESETS.values():
-        if name in (preset.name, preset.base) or (name and Path(preset.base) == PROJECT / name):
-            return preset
-    within = PROJECT / name
-    return find_preset(str(within) if name and not Path(name).exists() and within.is_dir() else name)
-
-
 def merge(source: Source, out: Path, *, dtype: str = "auto") -> float:
     """Writes the merged model, its tokenizer and prompt format into the empty folder `out`.
 
@@ -167,7 +114,7 @@ def merge(source: Source, out: Path, *, dtype: str = "auto") -> float:
             f"{source.adapter} is {source.config.peft_type.value.lower().replace('_', ' ')}: learned tokens before the prompt, which no "
             "weight of the base can hold. Serve it as an adapter, or push it with --what adapter."
         )
-    model, tokenizer = _load_full_precision(source.preset, dtype)
+    model = _load_full_precision(source.preset, dtype)
     try:
         adapted = PeftModel.from_pretrained(model, source.adapter)
     except (RuntimeError, ValueError) as error:
@@ -185,17 +132,15 @@ def merge(source: Source, out: Path, *, dtype: str = "auto") -> float:
     refuse_not_finite(merged)
     merged.config.use_cache = True  # off while training
     merged.save_pretrained(out)
-    folder = source.folder
-    if folder is not None and (folder / "tokenizer_config.json").is_file():
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-    tokenizer.save_pretrained(out)
+    # The base's, as in training and in the chat, whatever lies beside the adapter.
+    AutoTokenizer.from_pretrained(source.preset.base).save_pretrained(out)
     write_prompt_format(out, source.prompt_format, base_name(source.preset))
     number_type = merged.dtype
     del adapted, merged, model
     return _verify(out, number_type, probe, expected)
 
 
-def _load_full_precision(preset: Preset, dtype: str) -> tuple[Any, Any]:
+def _load_full_precision(preset: Preset, dtype: str) -> Any:
     try:
         config = AutoConfig.from_pretrained(preset.base)
     except (OSError, ValueError) as error:

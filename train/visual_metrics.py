@@ -23,7 +23,7 @@ _DESIGN2CODE = "Design2Code, arXiv 2403.03163; mean over pages whose reference s
 VISUAL_METRICS = (
     Metric("rendered", "Renders", "visual", ratio, signature="drawn in time, and not a single colour"),
     Metric("ssim", "SSIM", "visual", ratio,
-           signature="grey levels, gaussian window of sigma 1.5, the shorter page padded with white; mean over pages"),
+           signature="grey levels at about 256 pixels, gaussian window of sigma 1.5, the shorter page padded with white; mean over pages"),
     Metric("block_match", "Block match", "visual", ratio, signature=_DESIGN2CODE),
     Metric("block_text", "Block text", "visual", ratio, signature=_DESIGN2CODE),
     Metric("block_position", "Block position", "visual", ratio, signature=_DESIGN2CODE),
@@ -31,6 +31,8 @@ VISUAL_METRICS = (
 )  # fmt: skip
 
 Image = NDArray[np.uint8]
+WINDOW = 11
+"""Pixels of SSIM's gaussian window on a side: no picture may be smaller."""
 ALIKE = 0.5
 """Matched blocks whose texts are less alike than this are no match (Design2Code)."""
 NEIGHBOUR_BONUS = 0.1
@@ -82,13 +84,19 @@ def visual_statistics(
 
 def ssim(image: Image, reference: Image) -> float:
     """Mean structural similarity of two screenshots in [-1, 1], 1 for equal ones (Wang et al., 2004, doi
-    10.1109/TIP.2003.819861, with its gaussian window, K1 and K2). The smaller one is padded with white to the right and below."""
-    height, width = (max(image.shape[axis], reference.shape[axis], 11) for axis in (0, 1))
+    10.1109/TIP.2003.819861, with its gaussian window, K1 and K2). The smaller one is padded with white to the right and below.
+
+    Both are first averaged over blocks of n x n pixels, n = round(shorter side / 256), as its authors suggest for pictures
+    seen whole (the notes in their ssim.m): a shift of a pixel on a large page is nothing that the eye sees.
+    """
+    height, width = (max(image.shape[axis], reference.shape[axis], WINDOW) for axis in (0, 1))
+    size = max(1, round(min(height, width) / 256))
+    rows, columns = height // size, width // size
     grey = []
     for picture in (image, reference):
         canvas = np.full((height, width), 255.0)
         canvas[: picture.shape[0], : picture.shape[1]] = picture @ np.array([0.299, 0.587, 0.114])  # Rec. 601 luma
-        grey.append(canvas)
+        grey.append(canvas[: rows * size, : columns * size].reshape(rows, size, columns, size).mean(axis=(1, 3)))
     return float(
         structural_similarity(*grey, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
     )

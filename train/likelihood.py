@@ -1,0 +1,73 @@
+"""How likely a model finds the held-out answers: teacher forced, the prompt masked."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from htmlgen.errors import SettingsError
+from train.data import Record
+from train.loss import SummedLoss
+from train.metrics import Statistics
+from train.text_metrics import likelihood_statistics
+from train.tokens import Example, encode_records
+
+LONGEST_WINDOW = 4_096
+"""Tokens read at once; longer answers go in windows that each see the prompt and the end of the window before."""
+OVERLAP = 128
+
+
+def likelihoods(
+    model: Any,
+    tokenizer: Any,
+    prompt_format: str,
+    records: Sequence[Record],
+    *,
+    context: int | None = None,
+    progress: Callable[[], object] = lambda: None,
+) -> list[dict[str, Statistics]]:
+    """Statistics of perplexity and bits per byte for every record, in their order.
+
+    Every token of an answer counts exactly once, its EOS included. A record whose prompt leaves no room for an answer has
+    statistics of 0 and so no weight.
+
+    Args:
+        context: tokens the model can read; its own limit where this is None.
+    """
+    own = getattr(model.config, "max_position_embeddings", None)
+    window = min(LONGEST_WINDOW, *(limit for limit in (own, context) if limit))
+    window -= _virtual_tokens(model)
+    loss = SummedLoss(model).eval()
+    device = next(model.parameters()).device
+    found = []
+    checked = False
+    for record in records:
+        examples, _ = _encode(record, tokenizer, prompt_format, window)
+        nats = 0.0
+        for example in examples:
+            batch = {
+                "input_ids": torch.tensor([list(example.input_ids)], device=device),
+                "labels": torch.tensor([example.labels], device=device),
+            }
+            if not checked:
+                loss.chunked = loss.agrees(batch)
+                checked = True
+            with torch.no_grad():
+                nats += float(loss(batch))
+        tokens = sum(example.learned for example in examples)
+        size = len(record.html.encode("utf-8", "replace")) if examples else 0
+        found.append(likelihood_statistics(nats, tokens, size))
+        progress()
+    return found
+
+
+def _encode(record: Record, tokenizer: Any, prompt_format: str, window: int) -> tuple[list[Example], object]:
+    try:
+        return encode_records([record], tokenizer, prompt_format, window, overlong="split", overlap=OVERLAP)
+    except SettingsError:  # nothing of the only record fits
+        return [], None
+
+
+def _virtual_tokens(model: Any) -> int:
+    config = getattr(model, "peft_config", {}).get("default")
+    return int(getattr(config, "num_virtual_tokens", 0) or 0)
