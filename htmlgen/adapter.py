@@ -48,7 +48,7 @@ def check_adapter(adapter: str, folder: Path, base: str, skeleton: PreTrainedMod
     depth = getattr(skeleton.config.get_text_config(), "num_hidden_layers", None)
     if layers and depth and config.get("layers_to_transform") is None and max(layers) + 1 < depth:
         raise AdapterMismatch(f"{told}: it covers {max(layers) + 1} layers and the base has {depth}. {advice}")
-    if _same_model(made_for, base, folder):
+    if not config.get("base_model_name_or_path") or _same_model(made_for, base, folder):
         return []
     return [
         f"The adapter {adapter} was made for {made_for}; its shapes fit {base}, but expect worse pages if they differ."

@@ -58,6 +58,9 @@ class GenerationRequest:
 
     `page` is the current page when the instruction is an edit, else None. `prefix` is what an earlier generation of
     the same request already wrote: the engine goes on right after it and yields only what is new.
+
+    Raises:
+        RequestError: the instruction is empty, or a text cannot be written in UTF-8.
     """
 
     instruction: str
@@ -68,6 +71,13 @@ class GenerationRequest:
     def __post_init__(self) -> None:
         if not self.instruction.strip():
             raise RequestError("The prompt is empty. Say what page you want.")
+        for name, text in (("instruction", self.instruction), ("page", self.page), ("prefix", self.prefix)):
+            try:
+                (text or "").encode()
+            except UnicodeEncodeError as error:
+                raise RequestError(
+                    f"The {name} holds half a character at position {error.start:,}. Take it out."
+                ) from error
 
 
 @dataclass(frozen=True, slots=True)

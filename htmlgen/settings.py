@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from htmlgen.engine import Sampling
 from htmlgen.errors import SettingsError
 
 Quantization = Literal["4bit", "8bit", "none"]
@@ -22,12 +23,12 @@ class Settings(BaseSettings):
     adapter: str | None = Field(
         None, description="Local folder or hub id of a LoRA adapter, or `none`. Unset: the preset's own."
     )
-    quantization: Quantization = Field("4bit", description="`4bit` (NF4, least memory), `8bit` or `none` (bf16, 4x the memory).")
+    quantization: Quantization = Field("4bit", description="`4bit` (NF4, least memory), `8bit` or `none` (bf16, 4x the memory; fp32 on a CPU without bf16, 8x).")
     prompt_format: str | None = Field(
         None, description="`codellama-instruct`, `alpaca` or `plain`. Unset: the one saved with the adapter or model."
     )
     queue_size: int = Field(8, ge=0, description="Requests that may wait for the model; one more is told that it is busy.")
-    max_new_tokens: int = Field(2048, ge=1, description="Tokens a page may have unless the request says otherwise.")
+    max_new_tokens: int = Field(Sampling().max_new_tokens, ge=1, description="Tokens a page may have unless the request says otherwise.")
     max_page_bytes: int = Field(2_000_000, ge=1_000, description="Bytes after which a page is cut, so that a loop cannot fill the memory.")
     max_pages: int = Field(500, ge=1, description="Pages kept in memory; the one unused the longest goes first.")
     max_prompt_chars: int = Field(200_000, ge=1, description="Characters of a prompt or a current page; more is refused unread.")

@@ -67,7 +67,7 @@ class ScriptedEngine:
                 tokens_per_second=written / seconds,
                 context_left=1_000,
             )
-            cut = written == request.sampling.max_new_tokens < len(chunks)
+            cut = written == request.sampling.max_new_tokens < len(_after(chunks, request.prefix))
             finished = True
             yield Delta("", "length" if cut else self.finish_reason, usage)
         except (GeneratorExit, asyncio.CancelledError):

@@ -287,7 +287,6 @@ class TestAdapter:
             ("C:\\models\\model", "owner/model", True),
             ("owner/model", "~/.cache/huggingface/hub/models--owner--model/snapshots/0a1b2c", True),
             ("owner/model", "owner/model-chat", False),
-            ("", "owner/model", False),
         ],
     )
     def test_names_that_can_mean_one_model(self, tmp_path: Path, made_for: str, base_name: str, same: bool) -> None:
@@ -297,6 +296,10 @@ class TestAdapter:
 
     def test_a_path_relative_to_the_adapter_is_the_same_model(self, base: Path, adapter: Path) -> None:
         edit_json(adapter / "adapter_config.json", base_model_name_or_path="../base")
+        assert load(base, adapter).notes == []
+
+    def test_one_that_names_no_base_is_taken_at_its_shapes(self, base: Path, adapter: Path) -> None:
+        edit_json(adapter / "adapter_config.json", base_model_name_or_path=None)
         assert load(base, adapter).notes == []
 
     def test_another_name_with_fitting_shapes_is_noted_and_told_in_the_status(

@@ -1,0 +1,127 @@
+"""What the engine costs over bare `model.generate`: python benchmarks/engine.py [--repeats 5] [--tokens 300]
+
+Both write the same tokens with the same weights in the same process, turn about, so that what else the machine does
+hits both. Prints tokens/s of each and their ratio, for NF4 with an adapter beside it and for a merged model.
+"""
+
+import argparse
+import asyncio
+import statistics
+import sys
+import tempfile
+import time
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from htmlgen.engine import GenerationRequest, Sampling
+from htmlgen.local import LocalEngine
+from htmlgen.presets import find_preset
+from htmlgen.prompt import format_prompt, prompt_ids
+
+
+def make_model(folder: Path) -> tuple[Path, Path]:
+    """A random Llama of 7.7 M parameters (5 layers, width 320, 4,096 tokens) and a LoRA adapter over all its layers."""
+    torch.manual_seed(0)
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocab = {token: id for id, token in enumerate(["<s>", "</s>", *alphabet])}
+    vocab |= {f"word{n}": n for n in range(len(vocab), 4096)}
+    backend = Tokenizer(models.BPE(vocab, []))
+    backend.pre_tokenizer, backend.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>", pad_token="</s>")
+    config = LlamaConfig(
+        vocab_size=4096,
+        hidden_size=320,
+        intermediate_size=896,
+        num_hidden_layers=5,
+        num_attention_heads=5,
+        num_key_value_heads=5,
+        max_position_embeddings=4096,
+        tie_word_embeddings=True,
+        bos_token_id=0,
+        eos_token_id=1,
+    )
+    base, adapter = folder / "base", folder / "adapter"
+    model = LlamaForCausalLM(config)
+    model.save_pretrained(base)
+    tokenizer.save_pretrained(base)
+    lora = get_peft_model(model, LoraConfig(r=16, target_modules="all-linear", task_type="CAUSAL_LM"))
+    for name, parameter in lora.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.02)
+    lora.save_pretrained(adapter)
+    return base, adapter
+
+
+async def stream(engine: LocalEngine, tokens: int) -> float:
+    """Tokens/s of the engine, from asking until the last delta."""
+    started = time.perf_counter()
+    usage = None
+    async with aclosing(engine.stream(request(tokens))) as deltas:
+        async for delta in deltas:
+            usage = delta.usage
+    assert usage is not None
+    assert usage.new_tokens == tokens, "it ended early"
+    return tokens / (time.perf_counter() - started)
+
+
+def bare(engine: LocalEngine, tokens: int) -> float:
+    """Tokens/s of `generate` with the same settings, and nothing else."""
+    sampling = request(tokens).sampling
+    ids = torch.tensor([prompt_ids(engine.tokenizer, format_prompt(engine.prompt_format, "A page with a login form"))])
+    config = GenerationConfig(
+        max_new_tokens=tokens,
+        do_sample=True,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=sampling.top_k,
+    )
+    torch.manual_seed(1)
+    started = time.perf_counter()
+    ids = ids.to(engine.model.device)
+    out = engine.model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=config)
+    assert out.shape[1] - ids.shape[1] == tokens, "it ended early"
+    return tokens / (time.perf_counter() - started)
+
+
+def request(tokens: int) -> GenerationRequest:
+    return GenerationRequest("A page with a login form", sampling=Sampling(max_new_tokens=tokens, seed=1))
+
+
+async def compare(base: Path, adapter: Path, quantization: Any, repeats: int, tokens: int) -> None:
+    engine = LocalEngine(find_preset(str(base)), adapter=str(adapter), quantization=quantization)
+    await engine.load()
+    engine.model.generation_config.eos_token_id = None  # a random model would end anywhere
+    ratios, engines, bares = [], [], []
+    for _ in range(repeats):
+        engines.append(await stream(engine, tokens))
+        # In the engine's own thread, whose number of compute threads it has set.
+        bares.append(await asyncio.wrap_future(engine._worker.submit(lambda: bare(engine, tokens))))
+        ratios.append(engines[-1] / bares[-1])
+    await engine.close()
+    print(
+        f"{quantization:>5}: engine {statistics.median(engines):6.1f} tokens/s, bare generate {statistics.median(bares):6.1f}, "
+        f"ratio {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--tokens", type=int, default=300)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        base, adapter = make_model(Path(folder))
+        for quantization in ("4bit", "none"):
+            asyncio.run(compare(base, adapter, quantization, options.repeats, options.tokens))
+
+
+if __name__ == "__main__":
+    main()
