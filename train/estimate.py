@@ -1,5 +1,6 @@
 """A dry run: loads everything, shows one example, and measures what a step takes instead of guessing it."""
 
+import sys
 import time
 
 import torch
@@ -20,7 +21,7 @@ def estimate(config: TrainConfig) -> str:
     """
     session = load_session(config)
     if session.accelerator.is_main_process:
-        show(session.plan.rows[0][0], session.tokenizer)
+        show(session.plan.rows[0][0], session.tokenizer, sys.stdout)
     loop = Loop(config, session, RunFolder(config.out), Interrupt())
     plan, largest = session.plan, session.plan.largest()
     session.loss.train()

@@ -400,7 +400,7 @@ def fit(config: TrainConfig) -> RunResult:
         session = load_session(config)
         main = session.accelerator.is_main_process
         if main and config.show:
-            show(session.plan.rows[0][0], session.tokenizer)
+            show(session.plan.rows[0][0], session.tokenizer, sys.stdout)
         loop = Loop(config, session, folder, interrupt)
         if saved is not None:
             loop.restore(saved)

@@ -1,7 +1,9 @@
 """One process or many: data parallelism, and sharding of base and adapter (FSDP2, `fully_shard`).
 
-    torchrun --nproc_per_node 2 -m train fit …            every process has the whole base
-    torchrun --nproc_per_node 2 -m train fit … --parallel fsdp
+    torchrun --nproc_per_node 2 -m -- train fit …                     every process has the whole base
+    torchrun --nproc_per_node 2 -m -- train fit … --parallel fsdp     each has a share of it
+
+(The dashes keep torchrun from taking `--r` for a flag of its own.)
 
 Each process takes its turn of a step's micro-batches, so what a step learns does not depend on their number. What is
 saved does not either: whole tensors under the same names.

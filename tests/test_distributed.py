@@ -1,0 +1,85 @@
+"""Two processes learn what one learns: data parallel or sharded, 4-bit base or not, and save the same adapter."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+ROOT = Path(__file__).resolve().parent.parent
+FLAGS = (
+    "--validation-size 0.25 --prompt-format plain --lora-dropout 0 --r 4 --precision fp32 --epochs 1 --max-length 300 "
+    "--micro-batch-size 1 --learning-rate 5e-3 --sample-every 0 --track none --eval-every 2 --save-every 2"
+)
+
+
+def fit(processes: int, data: Path, base: Path, out: Path, *flags: str) -> None:
+    """Runs the command as a person would, under torchrun if there are several processes."""
+    launcher = [sys.executable, "-m"]
+    if processes > 1:
+        launcher += ["torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+        launcher += ["-m", "--"]  # without the dashes torchrun takes --r for one of its own flags
+    command = [*launcher, "train", "fit", "--data", data, "--base", base, "--out", out, *FLAGS.split(), *flags]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(
+        list(map(str, command)), cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
+def metrics(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """20 rows, 12 of them for training: with four rows a step, and packed, the last step is not full."""
+    path = tmp_path_factory.mktemp("data") / "pairs.jsonl"
+    rows = [
+        {"instruction": f"Page {n}", "output": f"<html><body><h1>Page {n}</h1>{'<p>words</p>' * (n % 6)}</body></html>"}
+        for n in range(20)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture(scope="module")
+def alone(pairs: Path, tiny_llama_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """What one process makes of it, by quantisation."""
+    folder = tmp_path_factory.mktemp("alone")
+    for quantization in ("none", "4bit"):
+        flags = ("--gradient-accumulation", "4", "--quantization", quantization)
+        fit(1, pairs, tiny_llama_dir, folder / quantization, *flags)
+    return {quantization: folder / quantization for quantization in ("none", "4bit")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quantization", ["none", "4bit"])
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+def test_two_processes_learn_what_one_does(
+    alone: dict[str, Path], pairs: Path, tiny_llama_dir: Path, tmp_path: Path, parallel: str, quantization: str
+) -> None:
+    flags = ("--gradient-accumulation", "2", "--quantization", quantization, "--parallel", parallel)
+    fit(2, pairs, tiny_llama_dir, tmp_path / "two", *flags)
+    one, two = metrics(alone[quantization]), metrics(tmp_path / "two")
+    assert [line["step"] for line in two] == [line["step"] for line in one]
+    for a, b in zip(one, two, strict=True):
+        assert b["loss"] == pytest.approx(a["loss"], abs=1e-4)
+        assert b.get("eval_loss") == (a.get("eval_loss") and pytest.approx(a["eval_loss"], abs=1e-4))
+    files = sorted(path.name for path in (tmp_path / "two/adapter").iterdir())
+    assert files == sorted(path.name for path in (alone[quantization] / "adapter").iterdir())
+    configs = [(out / "adapter/adapter_config.json").read_text() for out in (alone[quantization], tmp_path / "two")]
+    assert configs[0] == configs[1]
+    expected = load_file(alone[quantization] / "adapter/adapter_model.safetensors")
+    found = load_file(tmp_path / "two/adapter/adapter_model.safetensors")
+    assert expected.keys() == found.keys()
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, rtol=1e-3, atol=1e-4)
+    if parallel == "fsdp":  # and what was sharded goes on in other processes than it was saved by
+        fit(2, pairs, tiny_llama_dir, tmp_path / "two", *flags, "--epochs", "2", "--resume")
+        assert metrics(tmp_path / "two")[-1]["epoch"] == 2.0
