@@ -8,12 +8,12 @@ What no header of the page can do is up to the app that shows it, see `htmlgen/o
 """
 
 FEATURES = """
-    accelerometer ambient-light-sensor aria-notify attribution-reporting autoplay bluetooth browsing-topics
-    camera captured-surface-control ch-device-memory ch-downlink ch-dpr ch-ect ch-prefers-color-scheme
-    ch-prefers-reduced-motion ch-prefers-reduced-transparency ch-rtt ch-save-data ch-ua ch-ua-arch ch-ua-bitness
-    ch-ua-form-factors ch-ua-full-version ch-ua-full-version-list ch-ua-high-entropy-values ch-ua-mobile
-    ch-ua-model ch-ua-platform ch-ua-platform-version ch-ua-wow64 ch-viewport-height ch-viewport-width ch-width
-    clipboard-read clipboard-write compute-pressure cross-origin-isolated deferred-fetch deferred-fetch-minimal
+    accelerometer aria-notify autoplay bluetooth browsing-topics camera captured-surface-control
+    ch-device-memory ch-downlink ch-dpr ch-ect ch-prefers-color-scheme ch-prefers-reduced-motion
+    ch-prefers-reduced-transparency ch-rtt ch-save-data ch-ua ch-ua-arch ch-ua-bitness ch-ua-form-factors
+    ch-ua-full-version ch-ua-full-version-list ch-ua-high-entropy-values ch-ua-mobile ch-ua-model ch-ua-platform
+    ch-ua-platform-version ch-ua-wow64 ch-viewport-height ch-viewport-width ch-width clipboard-read
+    clipboard-write compute-pressure cross-origin-isolated deferred-fetch deferred-fetch-minimal
     digital-credentials-create digital-credentials-get display-capture encrypted-media fullscreen gamepad
     geolocation gyroscope hid identity-credentials-get idle-detection interest-cohort keyboard-map
     language-detector language-model local-fonts local-network local-network-access loopback-network

@@ -141,9 +141,13 @@
   addEventListener("click", (event) => {
     const link = event.composedPath().find((node) => node instanceof Element && node.matches("a[href], area[href]"))
     const url = link?.getAttribute("href").trim()
-    if (url === undefined || event.defaultPrevented || url.startsWith("#") || /^javascript:/i.test(url)) return
+    if (url === undefined || event.defaultPrevented || url.startsWith("#")) return
     event.preventDefault()
-    tell("link", { url: cut(url) })
+    if (!/^javascript:/i.test(url)) return tell("link", { url: cut(url) })
+    const script = document.createElement("script") // in a sandboxed frame the browser does not run it
+    script.text = decodeURIComponent(url.slice("javascript:".length))
+    document.documentElement.append(script)
+    script.remove()
   })
   addEventListener("submit", (event) => {
     if (event.defaultPrevented) return
