@@ -296,6 +296,24 @@ def test_own_test_split_is_used_and_what_leaks_into_it_is_left_out(tmp_path: Pat
     assert "1 rows left out, since they are held out as well: row 3" in str(split)
 
 
+def test_folder_in_the_hubs_layout_with_its_named_configuration(tmp_path: Path) -> None:
+    for name in ("small", "large"):
+        (tmp_path / name).mkdir()
+        for part, count in (("train", 8), ("test", 2)):
+            rows = [{"label": f"{name} {r.instruction}", "html": r.html} for r in pages(count, seed=len(name + part))]
+            write(tmp_path / name / f"{part}-00000-of-00001.parquet", rows)
+    configs = [
+        {"config_name": name, "data_files": [{"split": p, "path": f"{name}/{p}-*"} for p in ("train", "test")]}
+        for name in ("small", "large")
+    ]
+    (tmp_path / "README.md").write_text(f"---\nconfigs: {json.dumps(configs)}\n---\n# Pages\n")
+    split = load_split(DataConfig(path=str(tmp_path), subset="large", test_split="test", validation_size=0.25))
+    assert [len(part) for part in (split.train, split.validation, split.test)] == [6, 2, 2]
+    assert all(record.instruction.startswith("large ask") for record in split.train)
+    with pytest.raises(SettingsError, match=r"small.*large"):
+        load_split(DataConfig(path=str(tmp_path), subset="huge"))
+
+
 def test_real_datasets_part_without_leaks(shared_data: Path) -> None:
     alpaca = load_split(DataConfig(path=str(shared_data / "html_alpaca.json")))
     assert (len(alpaca.train), len(alpaca.validation), len(alpaca.test), len(alpaca.rejected)) == (387, 43, 108, 2)

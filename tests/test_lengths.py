@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from matplotlib.image import imread
 
+from htmlgen.settings import PROJECT
 from train.__main__ import main
 from train.data import Record
 from train.lengths import Lengths, loss_at, measure, plot, table
@@ -78,6 +79,8 @@ def test_command_prints_and_draws(tiny_llama_dir: Path, tmp_path: Path, capsys: 
     assert "1 rows cannot be used" in printed.out
     assert re.search(r"^ *600 +1 \(33%\)", printed.out, re.MULTILINE)
     assert imread(out).shape[1] > 1000
+    assert main([*flags, "--config", str(PROJECT / "runs" / "html_alpaca.yaml")]) == 0, "a run's own file does"
+    assert re.search(r"1,024 +1 \(33%\)", capsys.readouterr().out)
     assert main([*flags, "--max-length", "2000"]) == 1
     assert "this base reads at most 1,024 tokens" in capsys.readouterr().err
     assert main([*flags[:4], str(tmp_path / "none")]) == 1

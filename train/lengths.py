@@ -3,8 +3,9 @@
 How long prompts and answers are in tokens of a base, and what a limit would do to them: printed, and drawn.
 """
 
+from argparse import SUPPRESS
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from jsonargparse import ArgumentParser, Namespace
 from htmlgen.errors import ModelNotFound, SettingsError
 from htmlgen.presets import Preset, find_preset
 from htmlgen.prompt import FORMATS, answer_ids, format_prompt, prompt_ids, read_prompt_format
-from train.config import DataConfig, add_settings, read_settings
+from train.config import DataConfig, TrainConfig, add_settings, read_settings
 from train.data import Record, load_records
 from train.tokens import MIN_ROOM, limit
 
@@ -188,9 +189,10 @@ def prompt_format_of(preset: Preset, chosen: str | None) -> str:
 def add_arguments(parser: ArgumentParser) -> None:
     add_settings(parser, DataConfig, "dataset")
     parser.add_argument("--base", default="demo", help="preset, local folder or hub id whose tokenizer counts")
-    parser.add_argument(
-        "-o", "--out", default="lengths.png", help="where the plot goes (PNG, or another kind that matplotlib knows)"
-    )
+    parser.add_argument("-o", "--plot", default="lengths.png", help="where the plot goes; its ending says what kind")
+    for item in fields(TrainConfig):  # so that a run's own file does for --config
+        if item.name not in ("dataset", "base"):
+            parser.add_argument(f"--{item.name}", type=Any, default=None, help=SUPPRESS)
 
 
 def run(arguments: Namespace) -> int:
@@ -212,8 +214,8 @@ def run(arguments: Namespace) -> int:
     )
     figure = plot(lengths, max_length, title)
     try:
-        figure.savefig(arguments.out, dpi=150)
+        figure.savefig(arguments.plot, dpi=150)
     except (OSError, ValueError) as error:
-        raise SettingsError(f"-o {arguments.out}: the plot cannot be written: {error}") from error
-    print(f"\nPlot: {arguments.out}")
+        raise SettingsError(f"-o {arguments.plot}: the plot cannot be written: {error}") from error
+    print(f"\nPlot: {arguments.plot}")
     return 0
