@@ -3,7 +3,8 @@
 HTMLGEN_SCRIPT names a JSON file, read anew for each request:
     {"chunks": ["<!DOCTYPE html>", …], "delay": seconds, "first_delay": seconds, "cut": tokens, "error": "…"}
 or {"answers": [{…}, {…}]}: the n-th request since the file was written gets the n-th of them, and the last one again.
-"load_seconds" and "load_error" count when the server starts. What was asked is appended to the same name + ".log".
+The server loads while the file says {"loading": true}, and fails to if it says {"load_error": "…"}. What was asked is
+appended to the same name + ".log".
 """
 
 import asyncio
@@ -27,21 +28,27 @@ SCRIPT = Path(os.environ["HTMLGEN_SCRIPT"])
 LOG = Path(f"{SCRIPT}.log")
 
 
+def read_script() -> dict[str, Any]:
+    script: dict[str, Any] = json.loads(SCRIPT.read_text())
+    return script
+
+
 class FileEngine(ScriptedEngine):
     """A ScriptedEngine that follows the file."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        script = json.loads(SCRIPT.read_text())
-        self.load_seconds = script.get("load_seconds", 0.0)
-        if script.get("load_error"):
-            self.load_error = ModelNotFound(script["load_error"])
+    async def load(self) -> None:
+        self.status = "Loading the script."
+        while (script := read_script()).get("loading"):  # noqa: ASYNC110  files do not tell
+            await asyncio.sleep(0.1)
+        if "load_error" in script:
+            raise ModelNotFound(script["load_error"])
+        self.status = "Ready."
 
     def next_script(self, request: GenerationRequest) -> dict[str, Any]:
         asked = LOG.read_text().count("\n") if LOG.exists() else 0
         with LOG.open("a") as log:
             log.write(json.dumps(asdict(request)) + "\n")
-        script: dict[str, Any] = json.loads(SCRIPT.read_text())
+        script = read_script()
         answers = script.get("answers", [script])
         answer: dict[str, Any] = answers[min(asked, len(answers) - 1)]
         return answer

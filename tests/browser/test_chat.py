@@ -19,12 +19,25 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect
 
-from tests.browser.conftest import free_port
+from tests.browser.conftest import free_port, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 
+expect.set_options(timeout=20_000)  # two busy cores
+
 HEAD = "<!DOCTYPE html>\n<html>\n<head>\n<title>Sunny Crumb</title>\n<style>h1 { color: #b5651d; }</style>\n</head>\n<body>\n"
 SCRIPT = '<script>\nconsole.log("the script ran");\ndocument.body.dataset.born = "once";\n</script>\n'
+
+
+GROWTH = """
+// In every document: what tells it from another one in the same frame, and how it grew while its response was open.
+window.documentId = Math.random()
+window.growth = []
+new MutationObserver(() => {
+  if (document.readyState === "loading")
+    window.growth.push([performance.now(), document.querySelectorAll("*").length])
+}).observe(document, { childList: true, subtree: true })
+"""
 
 
 def document(paragraphs: int, text: str = "Bread with a crackle, baked since five.") -> str:
@@ -98,8 +111,19 @@ def run_server(folder: Path, target: str, *, wait: bool = True, script: Any = No
 
 
 @pytest.fixture(scope="module")
-def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    yield from run_server(tmp_path_factory.mktemp("scripted"), "tests/browser/scripted_app.py", HTMLGEN_QUEUE_SIZE="1")
+def loading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose model is loading until it is told what to play."""
+    folder = tmp_path_factory.mktemp("scripted")
+    env = {"HTMLGEN_QUEUE_SIZE": "1"}
+    yield from run_server(folder, "tests/browser/scripted_app.py", wait=False, script={"loading": True}, **env)
+
+
+@pytest.fixture(scope="module")
+def scripted(loading: Server) -> Server:
+    """The same, once it is ready."""
+    loading.play({"chunks": []})
+    wait_for(120, lambda: httpx.get(f"{loading.url}/ready", trust_env=False).status_code == 200, "the script is loaded")
+    return loading
 
 
 @dataclass
@@ -158,47 +182,90 @@ class Tab:
         return "".join(("\n" if n and n != "1" else "") + text for n, text in rows.evaluate_all(read))
 
 
-@pytest.fixture
-def tabs(chromium: Browser) -> Iterator[Any]:
-    """Opens tabs, each in a context of its own as if on another machine; closes them all at the end."""
-    contexts: list[BrowserContext] = []
+def new_context(chromium: Browser, size: tuple[int, int], **options: Any) -> BrowserContext:
+    context = chromium.new_context(viewport={"width": size[0], "height": size[1]}, **options)
+    context.set_default_timeout(30_000)
+    context.add_init_script(GROWTH)
+    return context
 
-    def make(server: Server, size: tuple[int, int] = (1280, 800), **options: Any) -> Tab:
-        context = chromium.new_context(viewport={"width": size[0], "height": size[1]}, **options)
-        contexts.append(context)
-        # Tells one document from another that was loaded into the same frame.
-        context.add_init_script("window.documentId = Math.random()")
-        tab = Tab(context.new_page())
+
+@pytest.fixture(scope="module")
+def desk(chromium: Browser) -> Iterator[tuple[BrowserContext, dict[str, list[Page]]]]:
+    """A profile and the tabs that are open in it, by server: Chainlit's megabytes are started once for each."""
+    context = new_context(chromium, (1280, 800), color_scheme="light")
+    yield context, {}
+    context.close()
+
+
+@pytest.fixture
+def tabs(chromium: Browser, desk: tuple[BrowserContext, dict[str, list[Page]]]) -> Iterator[Any]:
+    """Opens tabs with an empty chat each. With a size or options, a tab gets a profile of its own."""
+    context, open_tabs = desk
+    contexts: list[BrowserContext] = []
+    given: list[Page] = []
+
+    def make(server: Server, size: tuple[int, int] | None = None, **options: Any) -> Tab:
+        pool = open_tabs.setdefault(server.url, [])
+        if size or options:
+            contexts.append(new_context(chromium, size or (1280, 800), **options))
+            page = contexts[-1].new_page()
+            page.goto(server.url)
+        elif free := [page for page in pool if page not in given and not page.is_closed()]:
+            page = free[0]
+            page.locator("#new-chat-button").click()  # ends what the chat was about, as closing its tab would
+            expect(page.locator(".step")).to_have_count(0)
+        else:
+            page = context.new_page()
+            pool.append(page)
+            page.goto(server.url)
+        given.append(page)
+        tab = Tab(page)
         tab.watch()
-        tab.page.goto(server.url)
-        expect(tab.page.locator("#chat-input")).to_be_visible(timeout=30_000)
+        expect(page.locator("#welcome-screen #chat-input")).to_be_visible()
         return tab
 
     yield make
-    for context in contexts:
-        context.close()
+    for other in contexts:
+        other.close()
 
 
-def elements(frame: Frame) -> int:
-    return int(frame.evaluate("document.querySelectorAll('*').length"))
+# Until the model is ready (first, for the server that the others use is then still loading)
+
+
+def test_the_chat_says_what_it_is_doing_until_the_model_is_ready(loading: Server, tabs: Any) -> None:
+    assert httpx.get(f"{loading.url}/ready", trust_env=False).status_code == 503
+    tab = tabs(loading)
+    line = tab.page.locator("#model-status")
+    expect(line).to_have_text("Getting the model ready. Loading the script.")
+    tab.say("a page")
+    expect(tab.page.get_by_text("The model is still loading. Loading the script.")).to_be_visible()
+    loading.play({"chunks": tokens(document(1))})
+    assert tab.wait_finished().startswith("Finished")
+    expect(line).to_have_count(0)
+    expect(tab.page.get_by_text("still loading")).to_have_count(0)
+
+
+def test_a_model_that_cannot_be_loaded_says_why_in_the_chat(tmp_path: Path, tabs: Any) -> None:
+    why = "There is no model 'nope'. Set HTMLGEN_MODEL to a preset, a folder or a hub id."
+    script = {"load_error": why}
+    for server in run_server(tmp_path, "tests/browser/scripted_app.py", wait=False, script=script):
+        tab = tabs(server)
+        expect(tab.page.locator("#model-status")).to_have_text(why)
+        tab.say("a page")
+        expect(tab.page.locator(".message-content").get_by_text(why)).to_be_visible()
 
 
 # What must be seen
 
 
-def watch_it_draw(tab: Tab, seconds: float = 60) -> tuple[list[int], set[float]]:
-    """Element counts of the preview while the answer is being written, and the identities of its documents."""
-    frame, counts, documents = tab.frame(), [0], set()
-    deadline = time.monotonic() + seconds
-    while tab.page.locator(".pc-facts b[data-outcome]").count() == 0:
-        assert time.monotonic() < deadline
-        count = elements(frame)
-        if count > counts[-1]:
+def growth(tab: Tab) -> list[int]:
+    """Element counts of the preview at least 0.2 s apart, each larger than the last, while its response was open."""
+    counts, last = [0], -1000.0
+    for at, count in tab.frame().evaluate("window.growth"):
+        if count > counts[-1] and at - last >= 200:
             counts.append(count)
-        documents.add(frame.evaluate("window.documentId"))
-        tab.page.wait_for_timeout(50)
-    documents.add(frame.evaluate("window.documentId"))
-    return counts, documents
+            last = at
+    return counts[1:]
 
 
 def same_as_loaded_at_once(tab: Tab) -> None:
@@ -214,17 +281,17 @@ def same_as_loaded_at_once(tab: Tab) -> None:
 
 def test_the_page_draws_itself_while_it_is_written_and_is_never_reloaded(scripted: Server, tabs: Any) -> None:
     text = document(40)
-    scripted.play({"chunks": tokens("Here is your page:\n\n" + text), "delay": 0.01})
+    scripted.play({"chunks": tokens("Here is your page:\n\n" + text), "delay": 0.02})
     tab = tabs(scripted)
     tab.page.locator("#starters button").first.click()
     frame = tab.frame()
     tab.page.locator(".pc-code").evaluate("box => box.mark = 'kept'")
-    counts, documents = watch_it_draw(tab)
-    assert len(counts) > 4, f"the DOM grew {len(counts) - 1} times"
-    assert len(documents) == 1
+    identity = frame.evaluate("window.documentId")
+    facts = tab.wait_finished()
+    assert len(growth(tab)) >= 4, f"the DOM grew only so: {growth(tab)}"
+    assert frame.evaluate("window.documentId") == identity
     assert len(tab.loads) == 1
     assert len(tab.navigations) == 1
-    facts = tab.wait_finished()
     assert re.search(r"Finished [\d,]+ tokens \d+ tokens/s first after \d+\.\d s [\d.]+ KB", facts), facts
     expect(tab.page.get_by_text("Here is your page:")).to_be_visible()
     assert tab.frame() == frame
@@ -416,8 +483,13 @@ def test_remote_files_are_loaded_only_on_request(scripted: Server, tabs: Any) ->
     )
     scripted.play({"chunks": tokens(page)})
     tab = tabs(scripted)
-    tried: list[str] = []
-    tab.page.on("requestfailed", lambda request: request.failure != "csp" and tried.append(request.url))
+    tried: list[str] = []  # what went out, and not only as far as the page's policy
+
+    def note(request: Any) -> None:
+        if "images.invalid" in request.url and request.failure != "csp":
+            tried.append(request.url)
+
+    tab.page.on("requestfailed", note)
     tab.say("a page with pictures")
     tab.wait_finished()
     expect(tab.page.get_by_text("This page loads 2 remote files.")).to_be_visible()
@@ -440,33 +512,6 @@ def test_settings_reach_the_engine(scripted: Server, tabs: Any) -> None:
     tab.wait_finished()
     sampling = scripted.requests[0]["sampling"]
     assert (sampling["max_new_tokens"], sampling["seed"], sampling["temperature"]) == (123, 7, 0.2)
-
-
-# Until the model is ready
-
-
-def test_the_chat_says_what_it_is_doing_until_the_model_is_ready(tmp_path: Path, tabs: Any) -> None:
-    script = {"load_seconds": 8, "chunks": tokens(document(1))}
-    for server in run_server(tmp_path, "tests/browser/scripted_app.py", wait=False, script=script):
-        assert httpx.get(f"{server.url}/ready", trust_env=False).status_code == 503
-        tab = tabs(server)
-        line = tab.page.locator("#model-status")
-        expect(line).to_have_text("Getting the model ready. Loading the script.")
-        tab.say("a page")
-        expect(tab.page.get_by_text("The model is still loading. Loading the script.")).to_be_visible()
-        assert tab.wait_finished(seconds=20).startswith("Finished")
-        expect(line).to_have_count(0)
-        expect(tab.page.get_by_text("still loading")).to_have_count(0)
-
-
-def test_a_model_that_cannot_be_loaded_says_why_in_the_chat(tmp_path: Path, tabs: Any) -> None:
-    why = "There is no model 'nope'. Set HTMLGEN_MODEL to a preset, a folder or a hub id."
-    script = {"load_error": why, "chunks": []}
-    for server in run_server(tmp_path, "tests/browser/scripted_app.py", wait=False, script=script):
-        tab = tabs(server)
-        expect(tab.page.locator("#model-status")).to_have_text(why)
-        tab.say("a page")
-        expect(tab.page.locator(".message-content").get_by_text(why)).to_be_visible()
 
 
 # Looks

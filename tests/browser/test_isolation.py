@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from htmlgen.isolation import page_headers
 from htmlgen.origin import protect
 from htmlgen.page import LivePage, PageShelf
 from htmlgen.preview import make_preview
@@ -55,6 +56,7 @@ class FakeApp:
                 Route("/api/{name}", self.api, methods=["GET", "POST", "DELETE", "OPTIONS"]),
                 WebSocketRoute("/api/{name}", self.socket),
                 Route("/bare/{page}", self.bare),
+                Route("/only/{header}/{page}", self.only),
             ]
         )
         if isolated:
@@ -79,6 +81,11 @@ class FakeApp:
     async def bare(self, request: Request) -> Response:
         """The page as it is: no headers, no prelude."""
         return HTMLResponse(self.shelf.get(request.path_params["page"]).html)
+
+    async def only(self, request: Request) -> Response:
+        """The page with a single one of the headers."""
+        header = request.path_params["header"]
+        return HTMLResponse(self.shelf.get(request.path_params["page"]).html, headers={header: page_headers()[header].replace("sandbox allow-scripts allow-forms", "")})
 
     def add(self, html: str) -> str:
         """The path of a page with this text."""
@@ -192,6 +199,22 @@ def test_a_page_reaches_nobody(
     tab = open_pages(isolated, context, place, pages_away(place, listeners))
     tab.wait_for_timeout(SETTLE)
     assert heard(listeners) == {}
+
+
+@pytest.mark.parametrize("header", ["Connection-Allowlist", "Content-Security-Policy"])
+def test_each_of_two_walls_holds_alone(
+    isolated: FakeApp, context: BrowserContext, listen: Callable[..., dict[str, Listener]], header: str
+) -> None:
+    """So the one is not tested behind the other. Firefox and Safari have no Connection-Allowlist."""
+    listeners = listen(*attacks_away("frame"))
+    said = Said(context)
+    pages = pages_away("frame", listeners)
+    tab = context.new_page()
+    isolated.open_frames(tab, [f"/only/{header}/{isolated.add(html).split('/')[2]}" for html in pages])
+    said.wait(tab, "runs", len(pages))
+    tab.wait_for_timeout(SETTLE)
+    reached = {name for name, lines in heard(listeners).items() if lines != ["connected"]}
+    assert reached == (set() if header == "Connection-Allowlist" else {"stun", "turn-tcp"})
 
 
 def pages_to_app(app: FakeApp) -> list[str]:
