@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import tempfile
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,9 @@ def attach(model: Any, config: AdapterConfig, preset: Preset) -> PeftModel:
             "Use --quantization none, or another adapter type."
         )
     try:
-        peft_model = get_peft_model(model, _peft_config(config, preset))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of transformers, at how peft asks it something
+            peft_model = get_peft_model(model, _peft_config(config, preset))
     except ValueError as error:
         layers = sorted({n.rpartition(".")[2] for n, m in model.named_modules() if isinstance(m, nn.Linear)})
         raise SettingsError(

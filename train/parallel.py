@@ -81,11 +81,11 @@ def gathered(module: nn.Module) -> Iterator[None]:
 
 
 def whole(tensor: Tensor) -> Tensor:
-    """The tensor on the CPU, gathered where it is sharded (then every process must call this)."""
+    """A copy of the tensor on the CPU, gathered where it is sharded (then every process must call this)."""
     tensor = tensor.detach()
     if isinstance(tensor, DTensor):
         tensor = tensor.full_tensor()
-    return tensor.cpu().contiguous()
+    return tensor.to("cpu", copy=True).contiguous()
 
 
 def like(tensor: Tensor, target: Tensor) -> Tensor:
