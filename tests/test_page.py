@@ -92,9 +92,9 @@ async def test_fifty_readers_of_which_half_are_stuck_do_not_slow_the_writer() ->
         readers = [asyncio.create_task(collect(page)) for _ in range(live)]
         appending = 0.0
         for i in range(20_000):
-            start = time.perf_counter()
+            start = time.thread_time()
             page.append("<p>x</p>\n\n")
-            appending += time.perf_counter() - start
+            appending += time.thread_time() - start
             if i % 100 == 0:
                 await asyncio.sleep(0)
         page.finish("stop")

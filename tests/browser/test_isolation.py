@@ -85,7 +85,7 @@ class FakeApp:
     async def only(self, request: Request) -> Response:
         """The page with a single one of the headers."""
         header = request.path_params["header"]
-        return HTMLResponse(self.shelf.get(request.path_params["page"]).html, headers={header: page_headers()[header].replace("sandbox allow-scripts allow-forms", "")})
+        return HTMLResponse(self.shelf.get(request.path_params["page"]).html, headers={header: page_headers()[header]})
 
     def add(self, html: str) -> str:
         """The path of a page with this text."""
@@ -213,8 +213,10 @@ def test_each_of_two_walls_holds_alone(
     isolated.open_frames(tab, [f"/only/{header}/{isolated.add(html).split('/')[2]}" for html in pages])
     said.wait(tab, "runs", len(pages))
     tab.wait_for_timeout(SETTLE)
-    reached = {name for name, lines in heard(listeners).items() if lines != ["connected"]}
-    assert reached == (set() if header == "Connection-Allowlist" else {"stun", "turn-tcp"})
+    # Chromium opens connections before it asks the policy whether it may send anything through them.
+    reached = {name for name, lines in heard(listeners).items() if set(lines) != {"connected"}}
+    # A content policy says nothing of WebRTC; that an opaque origin may not send it to this very machine is luck.
+    assert reached - ({"stun", "turn-tcp"} if header == "Content-Security-Policy" else set()) == set()
 
 
 def pages_to_app(app: FakeApp) -> list[str]:
