@@ -14,7 +14,7 @@ BLEU = next(metric for metric in TEXT_METRICS if metric.name == "bleu")
 
 
 def share(*values: float) -> list[Statistics]:
-    return [(value, 1) for value in values]
+    return [(0.0, 0.0) if math.isnan(value) else (value, 1) for value in values]
 
 
 def test_no_spread_no_interval() -> None:
@@ -64,12 +64,13 @@ def test_a_corpus_metric_is_resampled_by_pages_not_averaged() -> None:
         ((0, 0, 0, 0), (1, 1, 1, 0), 2 / 8),  # a page where they agree says nothing
         ((0, 1), (1, 0), 1),
         ((0.3, 0.7), (0.3, 0.7), 1),
+        ((0, math.nan), (1, math.nan), 1),  # a page that neither has is left out, and one page proves nothing
     ],
 )
 def test_p_value_is_the_share_of_swaps(baseline: tuple, system: tuple, p_value: float) -> None:
     found = paired_test(SHARE, share(*baseline), share(*system))
     assert found.p_value == pytest.approx(p_value, abs=0.02)
-    assert found.difference == pytest.approx(np.mean(system) - np.mean(baseline))
+    assert found.difference == pytest.approx(np.nanmean(system) - np.nanmean(baseline))
 
 
 def test_a_clear_difference_over_many_pages_is_significant_and_has_its_sign() -> None:

@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from htmlgen.local import LocalEngine
+from htmlgen.presets import find_preset
 from train.__main__ import main
+from train.answers import Answer
 from train.config import AdapterConfig, DataConfig, TrainConfig, save_config
 from train.data import Record
+from train.evaluate import System, draw
 from train.report import gallery
 from train.weights import adapter_digest
 
@@ -32,6 +35,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny_llama_dir: Path, tin
         }
         for word in WORDS
     ]
+    for row in rows[::2]:
+        row["spec"] = None
     (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     shutil.copytree(tiny_adapter_dir, folder / "pages" / "adapter")
     data = DataConfig(path=str(folder / "rows.jsonl"), test_size=0.5, split_seed=4)
@@ -77,6 +82,9 @@ def test_every_score_is_there_with_its_interval(report: Any) -> None:
         assert system["scores"]["perplexity"]["score"] > 1
     (comparison,) = report["comparisons"]
     assert (comparison["baseline"], comparison["system"]) == ("base", "pages")
+    with_specification = sum(row % 2 for row in report["data"]["rows"])
+    assert 0 < with_specification < 6
+    assert {system["scores"]["checks_all"]["pages"] for system in report["systems"]} == {with_specification}
     first, second = (system["scores"]["perplexity"]["score"] for system in report["systems"])
     assert comparison["tests"]["perplexity"]["difference"] == pytest.approx(second - first, abs=1e-4)
     assert abs(second - first) > 1, "the adapter changes what the model finds likely"
@@ -89,6 +97,8 @@ def test_the_report_tells_all_that_repeats_it(report: Any) -> None:
     assert report["settings"]["quantization"] == "4bit"
     assert {"python", "torch", "transformers", "sacrebleu", "html5lib", "code", "device"} <= report["versions"].keys()
     assert len(report["data"]["sha256"]) == 64
+    assert report["systems"][0]["base_identity"] == report["systems"][1]["base_identity"]
+    assert report["systems"][0]["base_identity"].startswith("sha256:")
     signatures = {metric["name"]: metric["signature"] for metric in report["metrics"]}
     assert "version:" in signatures["bleu"]
     assert "tok:13a" in signatures["bleu"]
@@ -123,6 +133,58 @@ def test_mistakes_are_explained(finished: Path, tmp_path: Path, capsys: pytest.C
         assert message in capsys.readouterr().err
 
 
+def test_settings_come_from_a_file_too(finished: Path, report: Any, tmp_path: Path) -> None:
+    settings = (
+        f"adapters: [none, {finished / 'pages'}]\nout: {tmp_path / 'out'}\nmax_new_tokens: 5\nbatch_size: 8\n"
+        f"dataset:\n  test_size: 0.5\n"
+    )
+    (tmp_path / "evaluate.yaml").write_text(settings)
+    assert (
+        main(
+            [
+                "evaluate",
+                "--config",
+                str(tmp_path / "evaluate.yaml"),
+                "--limit",
+                "2",
+                "--quantization",
+                "none",
+                "--resamples",
+                "100",
+                "--trials",
+                "100",
+            ]
+        )
+        == 0
+    )
+    found = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert [system["name"] for system in found["systems"]] == ["base", "pages"]
+    assert found["settings"]["sampling"]["max_new_tokens"] == 5
+    assert set(found["data"]["rows"]) < set(report["data"]["rows"])
+
+
+@pytest.mark.browser
+def test_drawing_adds_the_visual_scores() -> None:
+    pytest.importorskip("skimage")
+    from train.render import _find_chromium
+
+    if _find_chromium() is None:
+        pytest.skip("no Chromium here")
+    page = "<!DOCTYPE html><body style='background:#246;color:#fff'><h1>Bees</h1><p>Buzz</p>"
+    records = [Record("bees", None, page, 0), Record("none", None, page, 1)]
+    answers = [Answer(0, page, "stop", 1, 1), Answer(1, "I would rather not.", "stop", 1, 1)]
+    system = System("pages", find_preset("demo"), answers=answers, statistics=[{}, {}])
+    draw([system], records)
+    perfect, none = system.statistics
+    assert perfect == {name: (pytest.approx(1), 1) for name in perfect}
+    assert none == {name: (0, 1) for name in none}
+    assert (
+        perfect.keys()
+        == none.keys()
+        == {"rendered", "ssim", "block_match", "block_text", "block_position", "block_colour"}
+    )
+
+
 HOSTILE = (
     "<p>seen</p><script>parent.document.title='owned';document.body.append('script ran')</script>"
     "<img src='{0}/img'><link rel=stylesheet href='{0}/css'><style>body{{background:url({0}/bg)}}@import '{0}/import';</style>"
@@ -134,12 +196,13 @@ HOSTILE = (
 
 def content(pages: list[Record], answers: dict[str, list[str]], scores: dict[str, list[float]]) -> dict[str, Any]:
     """What `write_report` puts into the gallery, of pages and chrF scores given."""
-    interval = {"score": 50.0, "low": 40.0, "high": 60.0}
+    interval = {"score": 50.0, "low": 40.0, "high": 60.0, "pages": 3}
     return {
         "created": "2026-01-01T00:00:00+00:00", "settings": {"sampling": {"temperature": 0.0, "seed": 0, "max_new_tokens": 64}, "quantization": "4bit"},
         "versions": {"device": "CPU"}, "data": {"settings": {"path": "a/rows.jsonl"}, "part": "test", "evaluated": len(pages), "rows": [], "warnings": []},
         "metrics": [{"name": "chrf", "label": "chrF", "group": "text", "higher_is_better": True, "digits": 2, "signature": "s"}],
-        "reference": {}, "comparisons": [],
+        "reference": {},
+        "comparisons": [{"baseline": "base", "system": "pages", "tests": {"chrf": {"difference": 2.5, "low": 1.0, "high": 4.0, "p_value": 0.01}}}],
         "systems": [{"name": name, "adapter": None if name == "base" else "a", "scores": {"chrf": interval}} for name in answers],
         "pages": [
             {"row": record.row, "instruction": record.instruction, "input": record.input, "reference": record.html,
@@ -220,6 +283,9 @@ async def test_the_gallery_shows_pages_side_by_side_and_sorts_by_worst(browser: 
     assert await page.inner_text("#count") == "1 of 3 pages"
     await first.locator(".sides button", has_text="Code").nth(1).click()
     assert await first.locator(".sides pre").inner_text() == "<h1>base 0</h1>"
+    assert (await page.locator("#scores .delta").all_inner_texts()) == ["+2.50, p = 0.010"]
+    await page.select_option("#baseline", "pages")
+    assert (await page.locator("#scores .delta").all_inner_texts()) == ["−2.50, p = 0.010"], "the other way round"
     await page.click("#theme")
     assert await page.evaluate("document.documentElement.dataset.theme") == "dark"
     assert problems == []

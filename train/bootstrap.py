@@ -104,7 +104,7 @@ def paired_test(
         swap = rng.integers(2, size=(min(BATCH, trials - start), len(one))).astype(np.float64)
         first = one.sum(axis=0) + swap @ moved  # (trials, k)
         shuffled = np.abs(metric.score(total - first) - metric.score(first))
-        # A hair's breadth, so that rounding cannot make an equal difference look smaller.
-        as_large += int((shuffled >= abs(difference) - 1e-9).sum())
+        # Not smaller, by a hair's breadth: rounding must not make an equal difference look smaller, nor must a NaN.
+        as_large += int((~(shuffled < abs(difference) - 1e-9)).sum())
         counted += len(swap)
     return PairedTest(difference, low, high, (as_large + 1) / (counted + 1))

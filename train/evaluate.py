@@ -29,7 +29,7 @@ from train.likelihood import likelihoods
 from train.report import make_report, print_report, write_report
 from train.scores import PageStatistics, check_statistics, page_statistics, visual_page_statistics
 from train.source import Source, find_base, find_source
-from train.weights import adapter_digest
+from train.weights import adapter_digest, base_identity
 
 BASE_ALONE = "none"
 
@@ -42,6 +42,8 @@ class System:
     preset: Preset
     source: Source | None = None
     """None is the base alone."""
+    base_identity: str = ""
+    """Which weights the base has: see `train.weights`."""
     prompt_format: str = ""
     answers: list[Answer] = field(default_factory=list)
     statistics: list[PageStatistics] = field(default_factory=list)
@@ -65,8 +67,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=str,
         action="append",
         default=None,
-        dest="adapters",
         help="adapter's folder or hub id, a run's folder, or none for the base alone; repeat it to compare (default: none)",
+    )
+    group.add_argument(
+        "--adapters", type=list[str] | None, default=None, help="the same as a list, for YAML; --adapter goes before it"
     )
     group.add_argument(
         "--quantization", type=Quantization, default="4bit", help="of the base: 4bit is what the chat serves"
@@ -111,19 +115,15 @@ def run(arguments: Any) -> int:
             raise SettingsError(f"--{flag.replace('_', '-')} is {arguments[flag]} but must be at least {lowest}.")
     names = ("temperature", "top_p", "top_k", "repetition_penalty", "max_new_tokens", "seed")
     sampling = Sampling(**{name: arguments[name] for name in names})
-    systems = find_systems(arguments.adapters or [BASE_ALONE], arguments.base)
+    systems = find_systems(arguments.adapter or arguments.adapters or [BASE_ALONE], arguments.base)
     runs = {s.name: s.source.run.config for s in systems if s.source is not None and s.source.run is not None}
     held = held_out(vars(arguments.dataset), runs, arguments.part, limit=arguments.limit, seed=arguments.seed)
     for warning in held.warnings:
         print(f"warning: {warning}")
     print(f"{len(held.records):,} of {held.available:,} rows of the {held.part} part of {held.config.path}")
 
-    versions: dict[str, str] = {}
-    if arguments.render:  # first, so that a missing Chromium is told before hours of writing
-        from train.render import Renderer
-
-        with Renderer() as renderer:
-            versions["chromium"] = renderer.version
+    # First, so that a missing Chromium is told before hours of writing.
+    versions = {"chromium": chromium_version()} if arguments.render else {}
     for system in systems:
         asyncio.run(judge(system, held, sampling, arguments))
     if arguments.render:
@@ -142,6 +142,18 @@ def run(arguments: Any) -> int:
     return 0
 
 
+def chromium_version() -> str:
+    """Starts and stops the browser that --render draws with. Raises SettingsError where anything for it is missing."""
+    try:
+        from train.render import Renderer
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"--render needs {error.name}, which is not installed. Run `pip install -r requirements-dev.txt`, or leave --render out."
+        ) from error
+    with Renderer() as renderer:
+        return renderer.version
+
+
 def find_systems(adapters: Sequence[str], base: str | None) -> list[System]:
     """A system for each adapter, in their order, with names that tell them apart.
 
@@ -156,13 +168,14 @@ def find_systems(adapters: Sequence[str], base: str | None) -> list[System]:
             f"The adapters are for different bases ({', '.join(bases)}). Evaluate them apart, or name one with --base."
         )
     preset = next(iter(bases.values()), None) or find_base(base or "demo")
+    identity = base_identity(preset.base)
     systems: list[System] = []
     for adapter, source in zip(adapters, sources, strict=True):
         name = _name(source)
         if any(adapter == other for other in adapters[: len(systems)]):
             raise SettingsError(f"--adapter {adapter} is named twice.")
         taken = sum(system.name == name or system.name.startswith(f"{name} (") for system in systems)
-        systems.append(System(f"{name} ({taken + 1})" if taken else name, preset, source))
+        systems.append(System(f"{name} ({taken + 1})" if taken else name, preset, source, identity))
     return systems
 
 
@@ -184,7 +197,7 @@ async def judge(system: System, held: HeldOut, sampling: Sampling, arguments: An
         await engine.load()
         system.prompt_format = engine.prompt_format
         decides = {
-            "base": system.preset.base, "adapter": system.adapter_sha256 or (system.source and system.source.adapter),
+            "base": system.base_identity, "adapter": system.adapter_sha256 or (system.source and system.source.adapter),
             "quantization": arguments.quantization, "prompt_format": system.prompt_format, "sampling": asdict(sampling),
             "data": held.sha256, "batch_size": arguments.batch_size,
         }  # fmt: skip

@@ -75,12 +75,15 @@ def make_report(
             {
                 "name": system.name,
                 "base": system.preset.base,
+                "base_identity": system.base_identity,
                 "adapter": system.source.adapter if system.source is not None else None,
                 "adapter_sha256": system.adapter_sha256,
                 "prompt_format": system.prompt_format,
                 "seconds": round(system.seconds, 3),
                 "tokens_per_second": _number(system.tokens_written / system.seconds if system.seconds else math.nan),
-                "scores": _clean(system_scores(metrics, system.statistics, samples=samples, seed=seed)),
+                "scores": _with_pages(
+                    _clean(system_scores(metrics, system.statistics, samples=samples, seed=seed)), system.statistics
+                ),
             }
             for system in systems
         ],
@@ -145,7 +148,12 @@ def print_report(report: Mapping[str, Any]) -> None:
             rows.append([GROUPS[group].upper(), "", *[""] * len(systems)])
         own = report["reference"].get(metric["name"])
         cells = [
-            _cell(system["scores"].get(metric["name"]), metric, tests.get(system["name"], {}).get(metric["name"]))
+            _cell(
+                system["scores"].get(metric["name"]),
+                metric,
+                tests.get(system["name"], {}).get(metric["name"]),
+                report["data"]["evaluated"],
+            )
             for system in systems
         ]
         rows.append([f"  {metric['label']}", "" if own is None else f"{own:.{metric['digits']}f}", *cells])
@@ -153,12 +161,13 @@ def print_report(report: Mapping[str, Any]) -> None:
     print()
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    print("\n[ ] 95 % interval over pages", end="")
+    print("\n[ ] 95 % interval over pages; of N: rests on N pages alone", end="")
     if tests:
         print(
             f"; * differs from {names[0]} with p < {SIGNIFICANT} (paired randomisation, each metric by itself)", end=""
         )
     print("\n")
+    _print_others(report)
     signed: dict[str, list[str]] = {}
     for metric in metrics:
         if metric["signature"]:
@@ -167,12 +176,31 @@ def print_report(report: Mapping[str, Any]) -> None:
         print(f"{', '.join(labels)}: {signature}")
 
 
-def _cell(score: Mapping[str, Any] | None, metric: Mapping[str, Any], test: Mapping[str, Any] | None) -> str:
+def _print_others(report: Mapping[str, Any]) -> None:
+    """Between systems other than the first: what differs for sure, a line each."""
+    labels = {metric["name"]: metric for metric in report["metrics"]}
+    first = report["systems"][0]["name"]
+    for comparison in report["comparisons"]:
+        if comparison["baseline"] == first:
+            continue
+        sure = [
+            f"{labels[name]['label']} {test['difference']:+.{labels[name]['digits']}f} (p = {test['p_value']:.3f})"
+            for name, test in comparison["tests"].items()
+            if test["p_value"] is not None and test["p_value"] < SIGNIFICANT
+        ]
+        print(f"{comparison['system']} against {comparison['baseline']}: {', '.join(sure) or 'no sure difference'}\n")
+
+
+def _cell(
+    score: Mapping[str, Any] | None, metric: Mapping[str, Any], test: Mapping[str, Any] | None, evaluated: int
+) -> str:
     if score is None or score["score"] is None:
         return "–"
     digits = metric["digits"]
     sure = test is not None and test["p_value"] is not None and test["p_value"] < SIGNIFICANT
-    return f"{score['score']:.{digits}f} [{score['low']:.{digits}f}, {score['high']:.{digits}f}]{'*' if sure else ''}"
+    pages = f" of {score['pages']}" if score["pages"] < evaluated else ""
+    interval = f"[{score['low']:.{digits}f}, {score['high']:.{digits}f}]"
+    return f"{score['score']:.{digits}f} {interval}{'*' if sure else ''}{pages}"
 
 
 def _described(metric: Metric, signed: Mapping[str, str]) -> dict[str, Any]:
@@ -208,6 +236,15 @@ def _page_scores(metrics: Sequence[Metric], statistics: PageStatistics) -> dict[
 
 def _clean(results: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
     return {name: {key: _number(value) for key, value in asdict(found).items()} for name, found in results.items()}
+
+
+def _with_pages(
+    scores: Mapping[str, Mapping[str, float | None]], statistics: Sequence[PageStatistics]
+) -> dict[str, dict[str, float | None]]:
+    """Adds how many pages each score rests on: a check is asked of some, parse errors of those that hold a page."""
+    return {
+        name: {**score, "pages": sum(any(page.get(name, ())) for page in statistics)} for name, score in scores.items()
+    }
 
 
 def _number(value: float) -> float | None:
