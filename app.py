@@ -172,6 +172,8 @@ class Answer:
         self.title = shorten(instruction)
         self.version = self.part = 1
         self.text = ""
+        self.began = False
+        """The page of this part is being written, or was."""
         self.progress = Progress(0, 0.0)
 
     @property
@@ -181,13 +183,17 @@ class Answer:
     async def write(self, request: GenerationRequest) -> None:
         """Generates and shows one page, or the rest of one; every way that this can end leaves the message finished."""
         self.request, self.chat.cut = request, None
+        self.began, self.progress = False, Progress(0, 0.0)
         try:
             await self.wait_ready()
             async with aclosing(studio.generate(request, self.page)) as events:
                 async for event in events:
                     await self.show(event)
         except asyncio.CancelledError:
-            await self.end("stopped", "Stopped", self.counted())
+            if self.began or self.page is None:
+                await self.end("stopped", "Stopped", self.counted())
+            else:
+                await self.take_back()
             raise
         except HtmlgenError as error:
             await self.fail(str(error))
@@ -198,7 +204,6 @@ class Answer:
     async def go_on(self) -> None:
         assert self.request is not None
         self.part += 1
-        self.progress = Progress(0, 0.0)
         await self.write(replace(self.request, prefix=self.text))
 
     async def wait_ready(self) -> None:
@@ -228,7 +233,7 @@ class Answer:
                 if self.page is None:
                     self.chat.version += 1
                     self.version = self.chat.version
-                self.page, self.chat.page_id = page, page.id
+                self.page, self.chat.page_id, self.began = page, page.id, True
                 await self.draw(writing=True)
                 await show_beside(self.chat, writing=True, **self.names())
             case Progress():
@@ -295,18 +300,30 @@ class Answer:
         self.message.content = said
         await self.message.update()  # also when nothing changed: it is no longer streaming
         if can_continue:
-            self.chat.cut = self
-            await cl.Action(
-                name="continue",
-                label="Continue",
-                icon="play",
-                tooltip="Go on from the exact cut, in the same page",
-                payload={"answer": self.id},
-            ).send(for_id=self.id)
+            await self.offer_continue()
+
+    async def offer_continue(self) -> None:
+        self.chat.cut = self
+        button = cl.Action(
+            name="continue",
+            label="Continue",
+            icon="play",
+            tooltip="Go on from the exact cut, in the same page",
+            payload={"answer": self.id},
+        )
+        await button.send(for_id=self.id)
+
+    async def take_back(self) -> None:
+        """A continuation that never began: the page is as it was, and can still be continued."""
+        self.part -= 1
+        await self.set_content(self.prose.strip())
+        await self.offer_continue()
 
     async def fail(self, message: str) -> None:
-        if self.page is not None:
+        if self.began:
             await self.end("failed", "Broke off", self.counted())
+        elif self.page is not None:
+            await self.take_back()
         elif self.message.created_at:
             await self.message.remove()
         await complain(message)

@@ -335,7 +335,7 @@ function PageCode({ page, part, version, title, writing, facts, apiClient, callA
         ) : end === "failed" ? (
           <b data-outcome="failed">The connection to the server is lost.</b>
         ) : (
-          <b>Writing…</b>
+          <b>{end ? "Ended" : "Writing…"}</b>
         )}
       </div>
     </div>

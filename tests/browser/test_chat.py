@@ -405,6 +405,31 @@ def test_stop_also_stops_a_continuation(scripted: Server, tabs: Any) -> None:
     assert tab.wait_finished(seconds=5).startswith("Stopped")
 
 
+def test_a_continuation_that_is_refused_can_be_asked_for_again(scripted: Server, tabs: Any) -> None:
+    slow = {"chunks": tokens(document(400)), "delay": 0.05}
+    whole = {"chunks": tokens(document(3))}
+    scripted.play({**whole, "cut": 30}, slow, slow, whole)
+    one, two, three = tabs(scripted), tabs(scripted), tabs(scripted)
+    one.say("a page")
+    assert one.wait_finished().startswith("Cut")
+    two.say("first in line")
+    two.frame()
+    three.say("second in line")
+    expect(three.page.get_by_text("Waiting in the queue, place 1.")).to_be_visible()
+    one.page.get_by_role("button", name="Continue").click()
+    expect(one.page.get_by_text("Busy: 1 requests are waiting")).to_be_visible()
+    assert one.wait_finished().startswith("Cut")
+    three.page.locator("#stop-button").click()
+    expect(three.page.get_by_text("Stopped.")).to_be_visible()
+    two.page.locator("#stop-button").click()
+    two.wait_finished()
+    scripted.play(whole)
+    one.page.get_by_role("button", name="Continue").click()
+    expect(one.page.locator(".pc[data-part='2']")).to_be_visible()
+    assert one.wait_finished().startswith("Finished")
+    assert one.code() == document(3).rstrip("\n")
+
+
 def test_a_closed_tab_frees_its_place(scripted: Server, tabs: Any) -> None:
     scripted.play({"chunks": tokens(document(4_000)), "delay": 0.05}, {"chunks": tokens(document(1))})
     one, two = tabs(scripted), tabs(scripted)
