@@ -25,7 +25,7 @@ from htmlgen.presets import Preset
 from htmlgen.prompt import SIDECAR, write_prompt_format
 from train.adapters import base_name, load_base
 from train.card import model_card
-from train.hub import check_target, push
+from train.publish import check_target, push
 from train.source import Source, find_source
 from train.weights import adapter_digest
 
