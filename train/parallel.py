@@ -41,11 +41,12 @@ def shard(loss: SummedLoss, accelerator: Accelerator) -> None:
         raise SettingsError("--parallel fsdp splits the base over processes and there is one. Start it with torchrun.")
     base = loss.model.get_base_model()  # type: ignore[operator]
     for module in loss.modules():
-        quant_state = getattr(getattr(module, "weight", None), "quant_state", None)
-        if quant_state is not None:
+        weight = module._parameters.get("weight")  # a LoRA layer has a property of that name too
+        quant_state = getattr(weight, "quant_state", None)
+        if weight is not None and quant_state is not None:
             # A split parameter is a plain one again when gathered: bitsandbytes then finds how to read it on the module.
             module.quant_state = quant_state
-            module.weight = nn.Parameter(module.weight.data.as_subclass(Tensor), requires_grad=False)  # type: ignore[operator]
+            module.weight = nn.Parameter(weight.data.as_subclass(Tensor), requires_grad=False)
         elif type(module).__name__ == "Linear8bitLt":
             raise SettingsError("--quantization 8bit cannot be split by --parallel fsdp. Use 4bit or none.")
     mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
@@ -91,7 +92,10 @@ def whole(tensor: Tensor) -> Tensor:
 def like(tensor: Tensor, target: Tensor) -> Tensor:
     """A whole tensor placed, and sharded, as `target` is."""
     tensor = tensor.to(target.device)
-    return distribute_tensor(tensor, target.device_mesh, target.placements) if isinstance(target, DTensor) else tensor
+    if not isinstance(target, DTensor):
+        return tensor
+    # Every process has read the whole tensor: each cuts its own share out, and nothing is sent.
+    return distribute_tensor(tensor, target.device_mesh, target.placements, src_data_rank=None)
 
 
 @torch.no_grad()
