@@ -20,6 +20,9 @@ from htmlgen.errors import PageNotFound
 CHUNK = 65_536
 """Bytes handed to a reader at a time: what a stuck reader holds in memory at most, next to its socket's buffer."""
 
+FRAME = 1 / 60
+"""Seconds between two pieces for a reader: no screen shows more, and fifty readers of a fast model cost little."""
+
 
 class LivePage:
     """An append-only document. Its id is 192 random bits, in the letters that URLs may have: who knows it may read it."""
@@ -69,21 +72,22 @@ class LivePage:
         self._change = asyncio.Event()
 
     async def read(self, start: int = 0) -> AsyncGenerator[bytes, None]:
-        """Yields the bytes from `start` on, then each new piece as it comes; ends when the page is finished.
+        """Yields the bytes from `start` on, then what is new up to 60 times a second; ends when the page is finished.
 
         Pieces are at most 64 KiB and may cut a character in two: decode them incrementally.
         """
-        position = start
+        clock = asyncio.get_running_loop().time
+        position, sent_at = start, 0.0
         while True:
-            change = self._change
             while position < len(self._data):
                 chunk = bytes(self._data[position : position + CHUNK])
-                position += len(chunk)
+                position, sent_at = position + len(chunk), clock()
                 yield chunk
-                change = self._change
             if self.finished:
                 return
-            await change.wait()
+            await self._change.wait()
+            if not self.finished and (early := sent_at + FRAME - clock()) > 0:
+                await asyncio.sleep(early)
 
 
 class PageShelf:

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from htmlgen.errors import PageNotFound
-from htmlgen.page import CHUNK, LivePage, PageShelf
+from htmlgen.page import CHUNK, FRAME, LivePage, PageShelf
 
 PIECES = [f"<p>Absatz {i}: naïve Grüße, 日本語 😀</p>\n" for i in range(300)]
 
@@ -109,6 +109,25 @@ async def test_fifty_readers_of_which_half_are_stuck_do_not_slow_the_writer() ->
     alone = min([(await write(stuck=0, live=0))[0] for _ in range(3)])
     # Each append costs about a microsecond, however many read. A queue per reader would cost 25 to 50 times that.
     assert seconds < 10 * alone + 0.1
+
+
+async def test_a_fast_model_costs_a_reader_no_more_than_a_screen_shows() -> None:
+    page, pieces = LivePage(), []
+
+    async def follow() -> None:
+        async for piece in page.read():
+            pieces.append(piece)
+
+    reader = asyncio.create_task(follow())
+    begun = time.monotonic()
+    for _ in range(1_000):
+        page.append("token ")
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.1)
+    assert b"".join(pieces) == b"token " * 1_000  # all of it is there before the end
+    assert len(pieces) <= (time.monotonic() - begun) / FRAME + 2
+    page.finish("stop")
+    await reader
 
 
 async def test_a_finished_page_is_reopened_and_grows_on() -> None:
