@@ -23,6 +23,7 @@ import torch
 import torch.nn.functional as F
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from htmlgen.prompt import format_prompt, prompt_ids
 from train.synthetic import Pair, pairs
 from train.synthetic.draft import escape
 from train.tokenizer import frequent_lines, train_tokenizer
