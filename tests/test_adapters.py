@@ -18,7 +18,7 @@ from train.adapters import adapter_files, attach, base_name, load_base, prepare_
 from train.config import AdapterConfig, DataConfig, TrainConfig
 from train.loss import SummedLoss
 from train.optimizer import learning_rate_at, make_optimizer, rate, warmup_steps
-from train.parallel import whole
+from train.parallel import optimizer_tensors, set_optimizer_tensors, whole
 from train.precision import choose_precision
 
 TYPES = ["lora", "rslora", "dora", "pissa", "prefix", "prompt"]
@@ -191,6 +191,21 @@ def test_the_optimizer_gets_its_settings() -> None:
     assert isinstance(made, torch.optim.AdamW)
     assert made.param_groups[0]["betas"] == (0.8, 0.95)
     assert made.param_groups[0]["weight_decay"] == 0.1
+
+
+def test_an_optimizer_takes_up_its_state_again() -> None:
+    """bitsandbytes counts steps as a number, torch as a tensor; both come back as what they were."""
+    parameters = {"a": torch.nn.Parameter(torch.ones(3))}
+    first, second = (torch.optim.AdamW(parameters.values()) for _ in range(2))
+    parameters["a"].sum().backward()
+    first.step()
+    first.state[parameters["a"]] |= {"count": 7, "scale": torch.ones(2)}
+    set_optimizer_tensors(second, parameters, optimizer_tensors(first, parameters))
+    assert second.state[parameters["a"]].keys() == first.state[parameters["a"]].keys()
+    for name, value in first.state[parameters["a"]].items():
+        found = second.state[parameters["a"]][name]
+        assert type(found) is type(value)
+        assert torch.equal(torch.as_tensor(found), torch.as_tensor(value))
 
 
 def test_precision_is_what_the_hardware_multiplies(monkeypatch: pytest.MonkeyPatch) -> None:

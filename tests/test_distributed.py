@@ -65,6 +65,8 @@ def test_two_processes_learn_what_one_does(
     alone: dict[str, Path], pairs: Path, tiny_llama_dir: Path, tmp_path: Path, parallel: str, quantization: str
 ) -> None:
     flags = ("--gradient-accumulation", "2", "--quantization", quantization, "--parallel", parallel)
+    if parallel == "fsdp":
+        flags += ("--gradient-checkpointing", "true")
     fit(2, pairs, tiny_llama_dir, tmp_path / "two", *flags)
     one, two = metrics(alone[quantization]), metrics(tmp_path / "two")
     assert [line["step"] for line in two] == [line["step"] for line in one]

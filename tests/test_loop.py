@@ -14,7 +14,7 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from htmlgen.errors import SettingsError
+from htmlgen.errors import OutOfMemory, SettingsError
 from htmlgen.prompt import format_prompt, prompt_ids, read_prompt_format
 from train import checkpoint
 from train.__main__ import main
@@ -306,6 +306,23 @@ def test_a_loss_that_is_no_number_stops_the_step_and_names_the_row(
     if not packing:
         assert "in data rows 5." in str(caught.value)
         assert saved.state["step"] > 0
+
+
+def test_deterministic_allows_no_other_kernels(config: TrainConfig) -> None:
+    try:
+        fit(replace(config, max_steps=1, deterministic=True))
+        assert torch.are_deterministic_algorithms_enabled()
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+def test_too_little_memory_says_what_to_lower(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Loop, "loss_of", full)
+    with pytest.raises(OutOfMemory, match=r"Step 1 needs more memory.*--micro-batch-size"):
+        fit(config)
 
 
 # -- and goes on --------------------------------------------------------------------------------------------------------

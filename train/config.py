@@ -138,8 +138,8 @@ class TrainConfig:
     quantization: Quantization = "4bit"
     """Frozen base in `4bit` (NF4, 4 GB for a 7B), `8bit` (twice that, slower) or `none` (four times that, fastest)."""
     precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
-    """Of the arithmetic; trained weights are always fp32. `auto`: bf16 where the GPU has it, fp16 with loss scaling on older ones
-    (T4), fp32 on a CPU."""
+    """Of the arithmetic; trained weights are always fp32. `auto`: bf16 where the hardware has it (GPUs since Ampere, CPUs with AVX512-BF16
+    or AMX: half again as fast), else fp16 with loss scaling on a GPU (T4) and fp32 on a CPU."""
 
     epochs: int = 3
     """Passes over the training rows. Time grows with it; small sets overfit after three to five."""

@@ -19,7 +19,7 @@ from accelerate.utils import gather_object
 from jsonargparse import ArgumentParser, Namespace
 from torch import Tensor
 
-from htmlgen.errors import HtmlgenError
+from htmlgen.errors import HtmlgenError, OutOfMemory
 from train import checkpoint
 from train.adapters import adapter_files, trained_parameters
 from train.batches import Row, collate
@@ -104,10 +104,10 @@ class Loop:
         steps = self.plan.steps
         session = self.session
         session.loss.train()
-        if not self.state.settled:
-            self.settle(progress)
+        if not self.state.settled and not self.settle(progress):
+            return self.interrupted(progress)
         while self.state.step < steps and not self.state.stopped_early:
-            if self.asked_to_stop() or not self.step(progress):
+            if not self.step(progress):
                 return self.interrupted(progress)
             if self.asked_to_stop() or not self.settle(progress):
                 return self.interrupted(progress)
@@ -385,6 +385,7 @@ def fit(config: TrainConfig) -> RunResult:
 
     Raises:
         SettingsError, ModelError: what was asked for cannot be done; nothing was written.
+        OutOfMemory: the GPU is too small for these settings.
         CheckpointDamaged: the checkpoint to resume is not what was saved.
         Diverged: the loss is no number any more.
     """
@@ -396,29 +397,35 @@ def fit(config: TrainConfig) -> RunResult:
         saved = checkpoint.load(folder.checkpoints, config.resume)
     else:
         folder.require_new()
-    with Interrupt() as interrupt:
-        session = load_session(config)
-        main = session.accelerator.is_main_process
-        if main and config.show:
-            show(session.plan.rows[0][0], session.tokenizer, sys.stdout)
-        loop = Loop(config, session, folder, interrupt)
-        if saved is not None:
-            loop.restore(saved)
-        done = loop.state.step
-        if main:
-            folder.open(config, done if loop.state.settled else done - 1)
-        session.accelerator.wait_for_everyone()
-        session.start_tracking(folder, done)
-        tokens = [session.plan.total_tokens(session.plan.steps), session.plan.total_tokens(done)]
-        progress = Progress(
-            steps=session.plan.steps, tokens=tokens[0], done_steps=done, done_tokens=tokens[1], shown=main
-        )
-        session.say(session.summary())
-        try:
+    session = load_session(config)
+    main = session.accelerator.is_main_process
+    if main and config.show:
+        show(session.plan.rows[0][0], session.tokenizer, sys.stdout)
+    interrupt = Interrupt()
+    loop = Loop(config, session, folder, interrupt)
+    if saved is not None:
+        loop.restore(saved)
+    done, plan = loop.state.step, session.plan
+    if main:
+        folder.open(config, done if loop.state.settled else done - 1)
+    session.accelerator.wait_for_everyone()
+    session.start_tracking(folder, done)
+    session.say(session.summary())
+    tokens = plan.total_tokens(plan.steps)
+    progress = Progress(
+        steps=plan.steps, tokens=tokens, done_steps=done, done_tokens=plan.total_tokens(done), shown=main
+    )
+    try:
+        with interrupt:
             return loop.run(progress)
-        finally:
-            progress.close()
-            session.accelerator.end_training()
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory(
+            f"Step {loop.state.step + 1} needs more memory than the GPU has. Lower --micro-batch-size or --max-length, or use "
+            "--gradient-checkpointing true, --quantization 4bit or --optimizer paged_adamw_8bit."
+        ) from error
+    finally:
+        progress.close()
+        session.accelerator.end_training()
 
 
 def add_arguments(parser: ArgumentParser) -> None:

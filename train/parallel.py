@@ -120,16 +120,18 @@ def set_optimizer_tensors(
     optimizer: torch.optim.Optimizer, parameters: Mapping[str, nn.Parameter], tensors: Mapping[str, Tensor]
 ) -> None:
     """Gives an optimizer the state that `optimizer_tensors` read from one like it."""
-    states: dict[str, dict[str, Any]] = {}
+    on_device = any(group.get("fused") or group.get("capturable") for group in optimizer.param_groups)
     for key, tensor in tensors.items():
         name, _, quantity = key.rpartition(":")
         parameter = parameters[name]
-        placed = tensor
-        if quantity != "step":
+        placed: Any
+        if tensor.ndim == 0:  # the count of steps: torch has it as float32, bitsandbytes as a number
+            placed = (
+                tensor.to(parameter.device if on_device else "cpu") if tensor.is_floating_point() else tensor.item()
+            )
+        else:
             placed = like(tensor, parameter) if tensor.shape == parameter.shape else tensor.to(parameter.device)
-        states.setdefault(name, {})[quantity] = placed
-    for name, state in states.items():
-        optimizer.state[parameters[name]] = state
+        optimizer.state[parameter][quantity] = placed
 
 
 def random_states() -> dict[str, Tensor]:

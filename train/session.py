@@ -158,7 +158,9 @@ def load_session(config: TrainConfig) -> Session:
 
     preset = find_preset(config.base)
     tokenizer, context = load_tokenizer(preset)
-    model: Any = load_base(preset, config.quantization, precision.dtype, precision.device)
+    # What is to be split may not fit whole into any one GPU.
+    device = torch.device("cpu") if sharded and config.quantization == "none" else precision.device
+    model: Any = load_base(preset, config.quantization, precision.dtype, device)
     prompt_format = prompt_format_of(preset, config.dataset.prompt_format)
     by_document = config.packing is not False and use_document_attention(model)
     torch.manual_seed(config.seed)  # the same first adapter in every process
@@ -183,7 +185,7 @@ def load_session(config: TrainConfig) -> Session:
     rows, validation = [pack(part, max_length) if packed else [[e] for e in part] for part in (examples, held_out)]
 
     loss = SummedLoss(peft_model)
-    _check_loss(loss, examples, accelerator)
+    _check_loss(loss, examples, accelerator, device)
     initial = None
     if config.adapter.type == "pissa":
         initial = {name: whole(parameter) for name, parameter in trained_parameters(peft_model).items()}
@@ -227,14 +229,14 @@ def _accelerator(config: TrainConfig) -> Accelerator:
         raise SettingsError(f"--track {config.track} cannot be used: {error}") from error
 
 
-def _check_loss(loss: SummedLoss, examples: list[Example], accelerator: Accelerator) -> None:
+def _check_loss(loss: SummedLoss, examples: list[Example], accelerator: Accelerator, device: torch.device) -> None:
     """Architectures that do something to the logits after the output layer (soft caps, scales) get the plain loss."""
     shortest = min(examples, key=len)
     start = max(0, shortest.learn_from - CHECKED_TOKENS // 2)
     ids = shortest.input_ids[start : start + CHECKED_TOKENS]
     example = Example(ids, max(1, shortest.learn_from - start))
     batch = collate([[example]], 0, packed=False)
-    if not loss.agrees({name: tensor.to(accelerator.device) for name, tensor in batch.items()}):
+    if not loss.agrees({name: tensor.to(device) for name, tensor in batch.items()}):
         loss.chunked = False
         accelerator.print(
             "This architecture changes its logits after the output layer: the loss takes all of them, and more memory."
