@@ -9,8 +9,8 @@ from html import unescape
 from typing import Any
 
 import chainlit as cl
+import chainlit.server
 from chainlit.input_widget import NumberInput, Slider, TextInput
-from chainlit.server import app as server
 
 from htmlgen.api import make_api, make_sampling
 from htmlgen.engine import GenerationRequest, Sampling
@@ -41,8 +41,15 @@ STOP_NOTICE = "Task manually stopped."
 
 # Chainlit's last route answers every path, so ours go before it.
 for routes in (make_api(lambda: studio), make_preview(shelf)):
-    server.router.routes[:0] = routes.routes
-protect(server)
+    chainlit.server.app.router.routes[:0] = routes.routes
+protect(chainlit.server.app)
+
+# Chainlit's page names fonts and style sheets on other servers, which nothing here uses. Without them a machine without
+# a network need not wait for them, and nobody else learns who opens the chat.
+chainlit_page = chainlit.server.get_html_template
+chainlit.server.get_html_template = lambda root_path: re.sub(
+    r'<link\b[^>]*\bhref="https?://[^>]*>', "", chainlit_page(root_path)
+)
 
 
 @cl.on_app_startup
@@ -330,9 +337,12 @@ class Answer:
 
     def counted(self) -> list[str]:
         """Figures of a generation that ended before the engine gave its own."""
-        if self.progress.new_tokens == 0:
-            return []
-        return [f"about {self.progress.new_tokens:,} tokens", f"{self.progress.tokens_per_second:,.0f} tokens/s"]
+        figures = []
+        if count := self.progress.new_tokens:
+            figures.append(f"about {count:,} token{'s' if count > 1 else ''}")
+        if rate := self.progress.tokens_per_second:
+            figures.append(f"{rate:,.0f} tokens/s")
+        return figures
 
 
 async def show_beside(chat: Chat, **props: Any) -> None:

@@ -61,16 +61,19 @@ def make_page(size: int) -> str:
 
 @dataclass
 class Measured:
-    """`busy` is the share of the time from sending to the end in which the main thread worked, in 0 to 1."""
+    """One run. Shares are of the time that the stream takes at the asked rate, in 0 to 1 and, for the worst, beyond."""
 
     what: str
     kilobytes: float
     seconds: float
+    """From sending the message to the end, or to where patience ended."""
+    busy_seconds: float
+    """The main thread's."""
     busy: float
     preview_busy: float | None
+    """The preview's own process, where it has one."""
     shown: float
     """Share of the text that was on the screen when the time was up: below 1, the browser could not follow."""
-    tokens_per_second: float
 
 
 @contextmanager
@@ -96,7 +99,7 @@ def serve(target: str, script: Path) -> Iterator[str]:
         process.wait(30)
 
 
-def measure(browser: Any, what: str, url: str, text: str, tokens: int, limit: float, domain: str) -> Measured:
+def measure(browser: Any, what: str, url: str, text: str, nominal: float, limit: float, domain: str) -> Measured:
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.goto(url)
     page.locator("#chat-input").wait_for(timeout=120_000)
@@ -128,10 +131,8 @@ def measure(browser: Any, what: str, url: str, text: str, tokens: int, limit: fl
     page.close()
     # Line ends are no characters in PageCode's rows.
     length = len(text.replace("\n", "")) if what == "PageCode" else len(text)
-    share = min(1.0, shown / length)
-    return Measured(
-        what, len(text) / 1000, seconds, busy / seconds, inside and inside / seconds, share, tokens * share / seconds
-    )
+    preview_busy = None if inside is None else inside / nominal
+    return Measured(what, len(text) / 1000, seconds, busy, busy / nominal, preview_busy, min(1.0, shown / length))
 
 
 def task_seconds(session: Any) -> float:
@@ -179,21 +180,21 @@ def main() -> None:
             text = make_page(int(kilobytes * 1000))
             chunks = [text[i : i + options.characters] for i in range(0, len(text), options.characters)]
             script.write_text(json.dumps({"chunks": chunks, "delay": 1 / options.rate}))
-            limit = options.patience * len(chunks) / options.rate + 10
+            nominal = len(chunks) / options.rate
             # A browser of its own, so that nothing of the one is left in the other.
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
             with serve(target, script) as url:
-                results.append(measure(browser, what, url, text, len(chunks), limit, domain))
+                results.append(measure(browser, what, url, text, nominal, options.patience * nominal + 10, domain))
             browser.close()
     if options.json:
         print(json.dumps([asdict(result) for result in results]))
         return
     print(f"{options.rate:.0f} tokens/s asked for, {options.characters} characters each; {domain}")
-    print(f"{'':12}{'KB':>6}{'seconds':>9}{'main thread':>13}{'preview':>10}{'shown':>8}{'tokens/s':>10}")
+    print(f"{'':12}{'KB':>6}{'seconds':>9}{'main thread':>13}{'share':>8}{'preview':>9}{'shown':>7}")
     for r in results:
         preview = "-" if r.preview_busy is None else f"{r.preview_busy:.1%}"
         print(
-            f"{r.what:12}{r.kilobytes:6.0f}{r.seconds:9.0f}{r.busy:13.1%}{preview:>10}{r.shown:8.0%}{r.tokens_per_second:10.0f}"
+            f"{r.what:12}{r.kilobytes:6.0f}{r.seconds:9.0f}{r.busy_seconds:11.1f} s{r.busy:8.1%}{preview:>9}{r.shown:7.0%}"
         )
 
 

@@ -19,8 +19,11 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 APP_HEADERS = {
-    # frame-src is what keeps a generated page from navigating its own frame to another site.
-    "Content-Security-Policy": "frame-src 'self'; frame-ancestors 'self'; object-src 'none'; base-uri 'self'",
+    # frame-src is what keeps a generated page from navigating its own frame to another site; img-src, a picture in what
+    # the model says beside its page from telling another site what was asked.
+    "Content-Security-Policy": (
+        "frame-src 'self'; img-src 'self' data: blob:; frame-ancestors 'self'; object-src 'none'; base-uri 'self'"
+    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     # A page opened in a tab of its own gets no handle on the app's window.

@@ -93,7 +93,7 @@ class Studio:
         """What the model is doing, in a sentence for users."""
         if self.error is not None:
             return str(self.error)
-        return "Ready." if self.state == "ready" else self.engine.status
+        return self.engine.status
 
     @property
     def waiting(self) -> int:
@@ -194,6 +194,11 @@ class Studio:
         reason: FinishReason = "cancelled"  # what stands if this generator is closed before its end
         usage: Usage | None = None
         new_tokens, first_at, told_at = 0, 0.0, 0.0
+
+        def progress() -> Progress:
+            seconds = time.monotonic() - first_at
+            return Progress(new_tokens, (new_tokens - 1) / seconds if new_tokens > 1 and seconds > 0 else 0.0)
+
         try:
             # What the page holds was made from the prefix: reading it again puts the extractor where it was at the cut.
             already -= len(extractor.feed(request.prefix))
@@ -228,7 +233,7 @@ class Studio:
                         first_at = first_at or now
                         if now - told_at >= PROGRESS_SECONDS:
                             told_at = now
-                            yield Progress(new_tokens, (new_tokens - 1) / (now - first_at) if now > first_at else 0.0)
+                            yield progress()
                     if delta.finish_reason is not None:
                         break
             if page is not None:
@@ -236,10 +241,12 @@ class Studio:
             yield Finished(page, "".join(text), reason, usage)
         except HtmlgenError:
             failed = True
+            yield progress()
             raise
         except Exception as error:
             failed = True
             log.exception("The engine broke off")
+            yield progress()
             raise GenerationFailed(
                 "The model broke off in the middle of this page. Try again; the server's log has the details."
             ) from error

@@ -257,6 +257,8 @@ async def test_a_failed_generation_keeps_its_page_and_harms_nobody() -> None:
         await client.task
     assert client.page.finished
     assert client.page.html.startswith("<!DOCTYPE html>")
+    assert isinstance(client.events[-1], Progress)
+    assert client.events[-1].new_tokens == 3
     engine.error = None
     assert isinstance((await collect(studio, ask()))[-1], Finished)
 

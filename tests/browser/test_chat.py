@@ -134,10 +134,13 @@ class Tab:
     navigations: list[str] = field(default_factory=list)
     loads: list[str] = field(default_factory=list)
     console: list[str] = field(default_factory=list)
+    went_out: list[str] = field(default_factory=list)
 
     def watch(self) -> None:
         self.page.on("framenavigated", lambda frame: "/pages/" in frame.url and self.navigations.append(frame.url))
         self.page.on("request", lambda request: "/live" in request.url and self.loads.append(request.url))
+        self.page.on("requestfinished", lambda request: self.went_out.append(request.url))
+        self.page.on("requestfailed", lambda request: request.failure != "csp" and self.went_out.append(request.url))
         self.page.on("console", lambda message: self.console.append(message.text))
 
     def say(self, text: str) -> None:
@@ -470,6 +473,18 @@ def test_text_that_never_becomes_a_page_is_shown_as_text(scripted: Server, tabs:
     assert tab.page.locator("iframe.pv-frame").count() == 0
 
 
+def test_nothing_is_loaded_from_elsewhere(scripted: Server, tabs: Any) -> None:
+    """Not by Chainlit's own page, and not by a picture in what the model says beside the page."""
+    scripted.play({"chunks": ["Look: ![x](https://images.invalid/x.png)\n\n", *tokens(document(1))]})
+    tab = tabs(scripted, size=(1280, 800))
+    tab.say("a page")
+    tab.wait_finished()
+    expect(tab.page.get_by_text("Look:")).to_be_visible()
+    tab.page.reload()
+    expect(tab.page.locator("#starters button")).to_have_count(6)
+    assert [url for url in tab.went_out if not url.startswith((scripted.url, "data:", "blob:"))] == []
+
+
 def test_any_source_is_shown_as_it_is(scripted: Server, tabs: Any) -> None:
     """Long lines, astral characters, half-open strings and comments: the coloured code is the source, letter by letter."""
     hard = [
@@ -508,22 +523,18 @@ def test_remote_files_are_loaded_only_on_request(scripted: Server, tabs: Any) ->
     )
     scripted.play({"chunks": tokens(page)})
     tab = tabs(scripted)
-    tried: list[str] = []  # what went out, and not only as far as the page's policy
-
-    def note(request: Any) -> None:
-        if "images.invalid" in request.url and request.failure != "csp":
-            tried.append(request.url)
-
-    tab.page.on("requestfailed", note)
     tab.say("a page with pictures")
     tab.wait_finished()
     expect(tab.page.get_by_text("This page loads 2 remote files.")).to_be_visible()
-    assert tried == []
+    assert [url for url in tab.went_out if "images.invalid" in url] == []
     tab.page.get_by_role("button", name="Load them").click()
     expect(tab.page.get_by_text("This page loads")).to_have_count(0)
     tab.frame().locator("p").wait_for()
     tab.page.wait_for_timeout(300)
-    assert sorted(tried) == ["https://images.invalid/a.png", "https://images.invalid/b.png"]
+    assert sorted(url for url in tab.went_out if "images.invalid" in url) == [
+        "https://images.invalid/a.png",
+        "https://images.invalid/b.png",
+    ]
 
 
 def test_settings_reach_the_engine(scripted: Server, tabs: Any) -> None:
