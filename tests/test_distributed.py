@@ -48,36 +48,36 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def alone(pairs: Path, tiny_llama_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """What one process makes of it, by quantisation."""
-    folder = tmp_path_factory.mktemp("alone")
-    for quantization in ("none", "4bit"):
-        flags = ("--gradient-accumulation", "4", "--quantization", quantization)
-        fit(1, pairs, tiny_llama_dir, folder / quantization, *flags)
-    return {quantization: folder / quantization for quantization in ("none", "4bit")}
+@pytest.fixture(scope="module", params=["none", "4bit"])
+def alone(
+    request: pytest.FixtureRequest, pairs: Path, tiny_llama_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Path]:
+    """A quantisation, and what one process makes of the rows with it."""
+    out = tmp_path_factory.mktemp("alone") / "run"
+    fit(1, pairs, tiny_llama_dir, out, "--gradient-accumulation", "4", "--quantization", request.param)
+    return request.param, out
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("quantization", ["none", "4bit"])
 @pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
 def test_two_processes_learn_what_one_does(
-    alone: dict[str, Path], pairs: Path, tiny_llama_dir: Path, tmp_path: Path, parallel: str, quantization: str
+    alone: tuple[str, Path], pairs: Path, tiny_llama_dir: Path, tmp_path: Path, parallel: str
 ) -> None:
-    flags = ("--gradient-accumulation", "2", "--quantization", quantization, "--parallel", parallel)
+    quantization, out = alone
+    flags: tuple[str, ...] = ("--gradient-accumulation", "2", "--quantization", quantization, "--parallel", parallel)
     if parallel == "fsdp":
         flags += ("--gradient-checkpointing", "true")
     fit(2, pairs, tiny_llama_dir, tmp_path / "two", *flags)
-    one, two = metrics(alone[quantization]), metrics(tmp_path / "two")
+    one, two = metrics(out), metrics(tmp_path / "two")
     assert [line["step"] for line in two] == [line["step"] for line in one]
     for a, b in zip(one, two, strict=True):
         assert b["loss"] == pytest.approx(a["loss"], abs=1e-4)
         assert b.get("eval_loss") == (a.get("eval_loss") and pytest.approx(a["eval_loss"], abs=1e-4))
     files = sorted(path.name for path in (tmp_path / "two/adapter").iterdir())
-    assert files == sorted(path.name for path in (alone[quantization] / "adapter").iterdir())
-    configs = [(out / "adapter/adapter_config.json").read_text() for out in (alone[quantization], tmp_path / "two")]
+    assert files == sorted(path.name for path in (out / "adapter").iterdir())
+    configs = [(run / "adapter/adapter_config.json").read_text() for run in (out, tmp_path / "two")]
     assert configs[0] == configs[1]
-    expected = load_file(alone[quantization] / "adapter/adapter_model.safetensors")
+    expected = load_file(out / "adapter/adapter_model.safetensors")
     found = load_file(tmp_path / "two/adapter/adapter_model.safetensors")
     assert expected.keys() == found.keys()
     for name, tensor in expected.items():
