@@ -114,7 +114,7 @@ class Engine(Protocol):
 
     @property
     def status(self) -> str:
-        """What it is doing while it loads, in a sentence for users ("Downloading …, 40 %")."""
+        """What it is doing while it loads, in a sentence for users ("Downloading …, 40 %"); then "Ready." and what is odd."""
         ...
 
     async def load(self) -> None:

@@ -10,14 +10,13 @@ import json
 import logging
 import os
 import pickle
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from htmlgen.adapter import check_adapter, read_adapter_config, tensor_shapes, unsafe_pickle
+from htmlgen.adapter import attach, check_adapter, read_adapter_config, tensor_shapes, unsafe_pickle
 from htmlgen.errors import AdapterMismatch, HtmlgenError, ModelError, ModelNotFound, OutOfMemory
 from htmlgen.hub import Report, fetch
 from htmlgen.prompt import read_prompt_format
@@ -75,7 +74,7 @@ def load(base: str, adapter: str | None, quantization: Quantization, report: Rep
     if adapter is not None and adapter_folder is not None:
         report(f"Loading the adapter {adapter}.")
         with explained(adapter):
-            model = _attach(model, adapter_folder, merge=quantization == "none" and not quantized_already)
+            model = attach(model, adapter_folder, merge=quantization == "none" and not quantized_already)
     _prepare_generation(model, tokenizer)
     found = (read_prompt_format(folder) for folder in (adapter_folder, base_folder) if folder is not None)
     for note in notes:
@@ -251,18 +250,6 @@ def _keep_odd_shapes_unpacked(model: PreTrainedModel) -> None:
     for module in model.modules():
         if isinstance(module, Linear4bit) and (module.in_features % 64 or module.out_features % 32):
             module.support_avx512bf16_for_cpu = False
-
-
-def _attach(model: PreTrainedModel, folder: Path, *, merge: bool) -> PreTrainedModel:
-    """The model with its adapter: beside quantised weights, else merged into them, which costs nothing per token."""
-    from peft import LoraModel, PeftModel
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about names, which check_adapter told in its own words
-        model = PeftModel.from_pretrained(model, folder, is_trainable=False)
-    if merge and isinstance(model.base_model, LoraModel):
-        model = model.base_model.merge_and_unload(safe_merge=True)
-    return model.eval()
 
 
 def _prepare_generation(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:

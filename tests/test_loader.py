@@ -203,6 +203,24 @@ def test_layers_of_odd_shapes_generate_in_nf4(tmp_path: Path, byte_level_tokeniz
     asyncio.run(check())
 
 
+@pytest.mark.parametrize(
+    ("cores", "at_first", "named", "expected"),
+    [(8, 8, None, 7), (8, 4, None, 4), (1, 1, None, 1), (2, 2, None, 1), (8, 8, "8", None)],
+)
+def test_one_core_is_left_to_others(
+    monkeypatch, cores: int, at_first: int, named: str | None, expected: int | None
+) -> None:
+    told: list[int] = []
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(cores)))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: at_first)
+    monkeypatch.setattr(torch, "set_num_threads", told.append)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if named is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", named)
+    loader._leave_a_core()
+    assert told == ([] if expected is None else [expected])
+
+
 class TestNames:
     @pytest.mark.parametrize(
         ("name", "message"),

@@ -123,6 +123,25 @@ class TestLoading:
             torch.testing.assert_close(dense.model(ids).logits, beside(ids).logits, rtol=1e-4, atol=1e-5)
         assert not isinstance(dense.model, PeftModel)
 
+    def test_beside_4_bit_weights_the_adapter_says_what_peft_says(self, engine: LocalEngine, monkeypatch) -> None:
+        """The shorter way of its layers differs from theirs by the rounding of bf16, and knows when it is switched off."""
+        from peft.tuners.lora.bnb import Linear4bit
+
+        ids = torch.arange(40)[None] + 10
+        layers = [layer for layer in engine.model.modules() if isinstance(layer, Linear4bit)]
+        with torch.no_grad():
+            ours = engine.model(ids).logits
+            with engine.model.disable_adapter():
+                bare = engine.model(ids).logits
+            shorter = [layer.__dict__.pop("forward") for layer in layers]
+            theirs = engine.model(ids).logits
+            with engine.model.disable_adapter():
+                torch.testing.assert_close(engine.model(ids).logits, bare, rtol=0, atol=0)
+        for layer, forward in zip(layers, shorter, strict=True):
+            layer.forward = forward
+        assert len(layers) == 2 * 7
+        assert (ours - theirs).abs().max() < 0.02 < 0.2 < (theirs - bare).abs().max()
+
     async def test_it_loads_once_for_all_who_wait_and_the_event_loop_goes_on(
         self, tiny_llama_dir: Path, monkeypatch
     ) -> None:
