@@ -1,4 +1,4 @@
-"""python -m train fit | evaluate | merge | tokens | pretrain | synthesize | quantize
+"""python -m train fit | evaluate | merge | tokens | pretrain | synthesize | sheet | quantize
 
 A command's module has `add_arguments(parser)` and `run(arguments) -> int` (the exit status) and is imported only when asked for.
 """
@@ -30,6 +30,7 @@ COMMANDS = {
     ),
     "pretrain": Command("train.pretrain", "make the demo base from scratch"),
     "synthesize": Command("train.synthetic.command", "write the prompt/page pairs behind the demo model"),
+    "sheet": Command("train.sheet", "draw a contact sheet of pages that the model writes"),
     "quantize": Command("train.quantize", "make a GPTQ base"),
 }
 

@@ -1,7 +1,7 @@
 """Pages drawn in a headless Chromium: a screenshot and the blocks of text on it. Needs Playwright and a Chromium.
 
-Generated pages are hostile by assumption. Scripts are off, which also makes two drawings of a page alike; the context is
-offline and every request but the page itself is aborted; and a page that takes too long is given up.
+Generated pages are hostile by assumption. Scripts are off unless asked for, which also makes two drawings of a page alike;
+the context is offline and every request but the page itself is aborted; and a page that takes too long is given up.
 """
 
 import io
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from htmlgen.errors import SettingsError
+from htmlgen.isolation import page_headers
 from train.visual_metrics import Block, Image
 
 if TYPE_CHECKING:
@@ -152,11 +153,14 @@ class Renderer:
             ) from error
         self._drawn = 0
 
-    def render(self, html: str) -> Rendering:
-        """Draws one page at 1,280 CSS pixels of width, as tall as it is, up to 4,000."""
-        return self._thread.submit(self._render, html).result()
+    def render(self, html: str, viewport: tuple[int, int] = VIEWPORT, *, scripts: bool = False) -> Rendering:
+        """Draws one page as wide as the viewport (CSS pixels) and as tall as it is, up to 4,000.
 
-    def _render(self, html: str) -> Rendering:
+        `scripts` lets its scripts run, isolated as in the chat's preview.
+        """
+        return self._thread.submit(self._render, html, viewport, scripts).result()
+
+    def _render(self, html: str, viewport: tuple[int, int], scripts: bool) -> Rendering:
         from playwright.sync_api import Error
 
         assert self._browser is not None, "enter the renderer first"
@@ -166,9 +170,9 @@ class Renderer:
         self._drawn += 1
         try:
             context = self._browser.new_context(
-                viewport={"width": VIEWPORT[0], "height": VIEWPORT[1]},
+                viewport={"width": viewport[0], "height": viewport[1]},
                 device_scale_factor=1,
-                java_script_enabled=False,
+                java_script_enabled=scripts,
                 offline=True,
                 accept_downloads=False,
                 service_workers="block",
@@ -176,14 +180,14 @@ class Renderer:
                 reduced_motion="reduce",
             )
             try:
-                return _draw(context, html)
+                return _draw(context, html, viewport, scripts)
             finally:
                 context.close()
         except Error as error:
             return Rendering(None, problem=error.message.splitlines()[0])
 
 
-def _draw(context: Any, html: str) -> Rendering:
+def _draw(context: Any, html: str, viewport: tuple[int, int], scripts: bool) -> Rendering:
     from PIL import Image as Picture
 
     context.set_default_timeout(TIMEOUT_MS)
@@ -194,20 +198,21 @@ def _draw(context: Any, html: str) -> Rendering:
         nonlocal first
         if first and route.request.is_navigation_request() and route.request.url == _ADDRESS:
             first = False
-            headers = {"Content-Security-Policy": _POLICY, "Content-Type": "text/html; charset=utf-8"}
+            headers = page_headers() if scripts else {"Content-Security-Policy": _POLICY}
+            headers["Content-Type"] = "text/html; charset=utf-8"
             route.fulfill(status=200, headers=headers, body=html.encode("utf-8", "replace"))
         else:
             route.abort()
 
     context.route("**/*", answer)
     page.goto(_ADDRESS, wait_until="load")
-    height = min(MOST_HEIGHT, max(VIEWPORT[1], page.evaluate("document.documentElement.scrollHeight")))
+    height = min(MOST_HEIGHT, max(viewport[1], page.evaluate("document.documentElement.scrollHeight")))
     found = page.evaluate(_BLOCKS, height)
     colours = page.evaluate(_COLOUR, [block["colour"] for block in found])
-    clip = {"x": 0, "y": 0, "width": VIEWPORT[0], "height": height}
+    clip = {"x": 0, "y": 0, "width": viewport[0], "height": height}
     shot = page.screenshot(full_page=True, clip=clip, animations="disabled", caret="hide", scale="css")
     image = np.asarray(Picture.open(io.BytesIO(shot)).convert("RGB"))
-    scale = (VIEWPORT[0], height, VIEWPORT[0], height)
+    scale = (viewport[0], height, viewport[0], height)
     blocks = tuple(
         Block(
             block["text"],
