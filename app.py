@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from html import unescape
 from typing import Any
 
@@ -70,18 +70,18 @@ async def set_starters() -> list[cl.Starter]:
 # One chat
 
 
-@dataclass
 class Chat:
     """What one browser tab has going on."""
 
-    page_id: str | None = None
-    """The page that the next message changes."""
-    version: int = 0
-    """How often that page has been written: 1 is the first, 2 the first change."""
-    pane: cl.CustomElement | None = None
-    """The preview beside the chat: one for the chat's life, so that showing another page does not stack panes."""
-    cut: "Answer | None" = None
-    """The answer that can be continued."""
+    def __init__(self) -> None:
+        self.page_id: str | None = None
+        """The page that the next message changes."""
+        self.version = 0
+        """How often that page has been written: 1 is the first, 2 the first change."""
+        self.pane: cl.CustomElement | None = None
+        """The preview beside the chat: one for the chat's life, so that showing another page does not stack panes."""
+        self.cut: Answer | None = None
+        """The answer that can be continued."""
 
 
 def current_chat() -> Chat:

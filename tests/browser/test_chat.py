@@ -29,6 +29,9 @@ HEAD = "<!DOCTYPE html>\n<html>\n<head>\n<title>Sunny Crumb</title>\n<style>h1 {
 SCRIPT = '<script>\nconsole.log("the script ran");\ndocument.body.dataset.born = "once";\n</script>\n'
 
 
+SLOW = 300
+"""Seconds for a page of the demo model, which takes five alone on a machine."""
+
 GROWTH = """
 // In every document: what tells it from another one in the same frame, and how it grew while its response was open.
 window.documentId = Math.random()
@@ -249,13 +252,16 @@ def test_the_chat_says_what_it_is_doing_until_the_model_is_ready(loading: Server
 
 
 def test_a_model_that_cannot_be_loaded_says_why_in_the_chat(tmp_path: Path, tabs: Any) -> None:
-    why = "There is no model 'nope'. Set HTMLGEN_MODEL to a preset, a folder or a hub id."
-    script = {"load_error": why}
-    for server in run_server(tmp_path, "tests/browser/scripted_app.py", wait=False, script=script):
+    """This and the last ones below run app.py itself."""
+    for server in run_server(tmp_path, "app.py", wait=False, HTMLGEN_MODEL=str(tmp_path / "nowhere")):
         tab = tabs(server)
-        expect(tab.page.locator("#model-status")).to_have_text(why)
+        line = tab.page.locator("#model-status[data-state=failed]")
+        expect(line).to_contain_text("nowhere", timeout=60_000)
+        why = line.inner_text()
+        assert "HTMLGEN_MODEL" in why
         tab.say("a page")
         expect(tab.page.locator(".message-content").get_by_text(why)).to_be_visible()
+        assert "Traceback" not in tab.page.content()
 
 
 # What must be seen
@@ -553,7 +559,7 @@ def test_settings_reach_the_engine(scripted: Server, tabs: Any) -> None:
 # Looks
 
 
-def test_the_welcome_screen_is_the_projects_own(scripted: Server, tabs: Any) -> None:
+def test_the_welcome_screen_is_the_projects_own(scripted: Server, tabs: Any, screenshots: Path) -> None:
     tab = tabs(scripted)
     assert tab.page.title() == "HTMLGen Studio"
     icons = tab.page.locator("#starters button img")
@@ -562,6 +568,7 @@ def test_the_welcome_screen_is_the_projects_own(scripted: Server, tabs: Any) -> 
         expect(image).to_be_visible()
         assert image.evaluate("image => image.complete && image.naturalWidth > 0")
     assert "Chainlit" not in tab.page.inner_text("body")
+    tab.page.screenshot(path=screenshots / "welcome.png")
     logo = httpx.get(f"{scripted.url}/logo?theme=dark", trust_env=False).text
     assert "HTMLGen" in logo
     assert "d9480f" in httpx.get(f"{scripted.url}/favicon", trust_env=False).text
@@ -577,7 +584,7 @@ def test_the_theme_follows_the_system(scripted: Server, tabs: Any, scheme: str) 
     assert (brightness > 200) if scheme == "light" else (brightness < 60)
 
 
-def test_on_a_phone_everything_fits(scripted: Server, tabs: Any) -> None:
+def test_on_a_phone_everything_fits(scripted: Server, tabs: Any, screenshots: Path) -> None:
     scripted.play({"chunks": tokens(document(20))})
     tab = tabs(scripted, size=(390, 844), has_touch=True)
     tab.say("a page")
@@ -585,6 +592,7 @@ def test_on_a_phone_everything_fits(scripted: Server, tabs: Any) -> None:
     expect(tab.page.locator("iframe.pv-frame")).to_be_visible()
     width = tab.page.locator("iframe.pv-frame").evaluate("frame => frame.clientWidth")
     assert 380 <= width <= 390
+    tab.page.screenshot(path=screenshots / "phone.png")
     tab.page.keyboard.press("Escape")
     expect(tab.page.locator("iframe.pv-frame")).to_have_count(0)
     for selector in (".pc", "#chat-input", ".pc-facts"):
@@ -593,3 +601,70 @@ def test_on_a_phone_everything_fits(scripted: Server, tabs: Any) -> None:
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 390
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+# The model that ships with the project, in NF4: what a user gets
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("demo")
+    yield from run_server(folder, "app.py", HTMLGEN_MODEL="demo", HTMLGEN_QUANTIZATION="4bit", HTMLGEN_ADAPTER="")
+
+
+def test_the_demo_models_page_draws_itself_and_its_script_runs_once(demo: Server, tabs: Any, screenshots: Path) -> None:
+    tab = tabs(demo, size=(1440, 900))
+    tab.page.get_by_role("button", name="To-do list").click()
+    frame = tab.frame()
+    identity = frame.evaluate("window.documentId")
+    debugger = tab.page.context.new_cdp_session(frame)
+    ran: list[str] = []
+    debugger.on("Debugger.scriptParsed", lambda script: "/pages/" in script["url"] and ran.append(script["hash"]))
+    debugger.send("Debugger.enable")  # tells of the scripts before, too
+    assert tab.wait_finished(seconds=SLOW).startswith("Finished")
+    assert len(growth(tab)) >= 3, growth(tab)
+    assert frame.evaluate("window.documentId") == identity
+    assert len(tab.loads) == len(tab.navigations) == 1
+    scripts = frame.locator("script").count()
+    assert scripts >= 1
+    assert len(ran) == len(set(ran)) == scripts + 1  # and the prelude
+    same_as_loaded_at_once(tab)
+    tab.page.screenshot(path=screenshots / "todo.png")
+
+
+def test_the_demo_model_is_stopped_and_changes_its_page(demo: Server, tabs: Any, screenshots: Path) -> None:
+    tab = tabs(demo, size=(1440, 900), color_scheme="light")
+    tab.page.locator("#starters button").first.click()
+    expect(tab.page.locator(".pc-row").nth(8)).to_be_attached(timeout=60_000)
+    tab.page.locator("#stop-button").click()
+    assert tab.wait_finished(seconds=20).startswith("Stopped")
+    kept = demo.source(tab.page_id)
+    assert kept.count("\n") >= 7
+    assert "</html>" not in kept
+    tab.page.get_by_text("New page").click()
+    tab.say("A landing page for a bakery called Sunny Crumb, warm colours")
+    expect(tab.frame().locator("body *").nth(6)).to_be_attached(timeout=SLOW * 1000)
+    tab.page.screenshot(path=screenshots / "streaming.png")
+    assert tab.wait_finished(2, seconds=SLOW).startswith("Finished")
+    tab.page.wait_for_timeout(500)
+    tab.page.screenshot(path=screenshots / "screenshot.png")
+    before = tab.page_id, demo.source(tab.page_id)
+    tab.say("make the header green")
+    assert tab.wait_finished(3, seconds=SLOW).startswith("Finished")
+    after = tab.page_id, demo.source(tab.page_id)
+    assert after[0] != before[0]
+    assert after[1] != before[1]
+    assert "Sunny Crumb" in after[1], "the change begins from the page that was there"
+    expect(tab.answers.last.locator(".pc-version")).to_have_text("v2")
+
+
+def test_two_tabs_ask_the_demo_model_at_once(demo: Server, tabs: Any) -> None:
+    one, two = tabs(demo), tabs(demo)
+    one.page.get_by_role("button", name="Menu").click()
+    one.frame()
+    two.page.get_by_role("button", name="Login").click()
+    expect(two.page.get_by_text("Waiting in the queue, place 1.")).to_be_visible()
+    assert one.wait_finished(seconds=SLOW).startswith("Finished")
+    assert two.wait_finished(seconds=SLOW).startswith("Finished")
+    assert "Lume" in one.frame().inner_text("body")
+    assert "Acme" in two.frame().inner_text("body")
