@@ -8,6 +8,7 @@ pytest.importorskip("playwright")
 
 from PIL import Image, ImageColor
 
+from train import render
 from train.__main__ import main
 from train.render import Renderer, _find_chromium
 from train.sheet import COLUMNS, EDGE, GUTTER, LAPTOP, PHONE, WIDTH, compose, screens
@@ -67,3 +68,11 @@ def test_the_command_draws_the_pages_of_the_model_it_is_given(
     prompts.write_text("\n", "utf-8")
     assert main(["sheet", "--prompts", str(prompts)]) == 1
     assert "Write a prompt a line" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("when", ["for(;;){}", "onload=()=>setTimeout(()=>{for(;;){}},0)"])
+def test_a_page_that_never_comes_to_rest_is_given_up(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(render, "TIMEOUT_MS", 2_000)
+    with Renderer() as renderer:
+        assert renderer.render(f"<p>busy</p><script>{when}</script>", scripts=True).problem is not None
+        assert renderer.render("<p>the next one</p>", scripts=True).ok

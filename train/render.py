@@ -26,6 +26,8 @@ VIEWPORT = (1280, 800)
 MOST_HEIGHT = 4_000
 """Pixels of a page that are looked at; what lies below is cut, so that an endless page cannot fill the memory."""
 TIMEOUT_MS = 15_000
+SETTLE_MS = 200
+"""What scripts get after the page has loaded, where they may run at all; then they stand still for the picture."""
 PAGES_PER_BROWSER = 100
 """Pages after which a fresh browser is started: memory that hostile pages pin goes with the old one."""
 _ADDRESS = "http://page.invalid/"
@@ -206,6 +208,11 @@ def _draw(context: Any, html: str, viewport: tuple[int, int], scripts: bool) -> 
 
     context.route("**/*", answer)
     page.goto(_ADDRESS, wait_until="load")
+    if scripts:
+        # Questions to a page have no time limit, so it must be at rest before they are asked; only waiting has one.
+        page.wait_for_timeout(SETTLE_MS)
+        page.wait_for_function("true")
+        context.new_cdp_session(page).send("Emulation.setScriptExecutionDisabled", {"value": True})
     height = min(MOST_HEIGHT, max(viewport[1], page.evaluate("document.documentElement.scrollHeight")))
     found = page.evaluate(_BLOCKS, height)
     colours = page.evaluate(_COLOUR, [block["colour"] for block in found])
