@@ -80,13 +80,15 @@ async def test_text_that_never_becomes_html_is_prose_without_a_page() -> None:
     assert seen[-1].page is None
 
 
-async def test_a_page_over_the_limit_is_cut_between_characters_and_the_engine_stopped() -> None:
+@pytest.mark.parametrize("limit", range(1_000, 1_013))
+async def test_a_page_over_the_limit_is_cut_between_characters_and_the_engine_stopped(limit: int) -> None:
     engine = ScriptedEngine(["<!DOCTYPE html><html><body>", *["<p>öäü</p>"] * 500])
-    studio = await ready(engine, max_page_bytes=1_000)
+    studio = await ready(engine, max_page_bytes=limit)
     end = (await collect(studio, ask()))[-1]
     assert isinstance(end, Finished)
     assert end.page is not None
-    assert 997 <= end.page.size <= 1_000
+    assert limit - 1 <= end.page.size <= limit
+    assert "\ufffd" not in end.page.html
     assert end.finish_reason == end.page.finish_reason == "length"
     assert engine.running == 0
     assert engine.cancelled == 1
@@ -256,6 +258,7 @@ async def test_a_failed_generation_keeps_its_page_and_harms_nobody() -> None:
     with pytest.raises(OutOfMemory, match="shorter page"):
         await client.task
     assert client.page.finished
+    assert client.page.finish_reason is None
     assert client.page.html.startswith("<!DOCTYPE html>")
     assert isinstance(client.events[-1], Progress)
     assert client.events[-1].new_tokens == 3
@@ -371,6 +374,7 @@ async def test_close_frees_the_engine_even_while_it_loads() -> None:
     await settle()
     await studio.close()
     assert engine.closed
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 class Steady(ScriptedEngine):
