@@ -229,7 +229,7 @@ def _load_base(folder: Path, quantization: Quantization | None) -> PreTrainedMod
         quantizer = BitsAndBytesConfig(load_in_8bit=True)
     model, report = AutoModelForCausalLM.from_pretrained(
         folder,
-        dtype=compute_dtype() if quantization == "none" else torch.bfloat16,
+        dtype={"none": compute_dtype(), None: "auto"}.get(quantization, torch.bfloat16),
         quantization_config=quantizer,
         device_map={"": torch.cuda.current_device() if torch.cuda.is_available() else "cpu"},
         trust_remote_code=False,
