@@ -139,6 +139,7 @@ def counting(collate: Any, clock: Clock) -> Any:
 
 def trainer(clock: Clock, base: str, rows: list[dict[str, str]], **options: Any) -> None:
     """transformers' Trainer over a peft model."""
+    import torch
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM, DataCollatorForSeq2Seq, Trainer, TrainingArguments
 
@@ -156,6 +157,7 @@ def trainer(clock: Clock, base: str, rows: list[dict[str, str]], **options: Any)
             save_strategy="no",
             disable_tqdm=True,
             logging_strategy="no",
+            use_cpu=not torch.cuda.is_available(),
             **options,
         )
         collate = counting(DataCollatorForSeq2Seq(tokenizer), clock)

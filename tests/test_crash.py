@@ -24,7 +24,7 @@ def environment() -> dict[str, str]:
 
 def arguments(data: Path, base: Path, out: Path) -> list[str]:
     """Dropout, a 4-bit base, packed rows, validation: all that a resume must get right. Saves after each step."""
-    flags = f"--epochs {max(2, KILLS // 2)} --micro-batch-size 1 --gradient-accumulation 2 --max-length 300 --save-every 1 --eval-every 3"
+    flags = f"--epochs {max(2, KILLS * 3 // 4)} --micro-batch-size 1 --gradient-accumulation 2 --max-length 300 --save-every 1 --eval-every 3"
     more = "--sample-every 0 --track none --validation-size 0.2 --prompt-format plain --lora-dropout 0.1"
     return ["--data", str(data), "--base", str(base), "--out", str(out), *flags.split(), *more.split()]
 

@@ -1,0 +1,68 @@
+"""A GPTQ base is made from a full one where requirements-gptq.txt is installed; elsewhere it is said what to install."""
+
+import importlib.util
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from train.__main__ import main
+from train.config import AdapterConfig, DataConfig, TrainConfig
+
+HAS_GPTQ = all(importlib.util.find_spec(name) for name in ("gptqmodel", "optimum"))
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    path = tmp_path / "pairs.jsonl"
+    rows = [{"instruction": f"Page {n}", "output": f"<html><body><h1>Page {n}</h1></body></html>"} for n in range(20)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def command(pairs: Path, base: Path, out: Path) -> list[str]:
+    return ["quantize", "--base", str(base), "--data", str(pairs), "--out", str(out), "--group-size", "32"]
+
+
+@pytest.mark.skipif(HAS_GPTQ, reason="the packages are here")
+def test_without_the_packages_it_says_what_to_install(
+    pairs: Path, tiny_llama_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command(pairs, tiny_llama_dir, tmp_path / "gptq")) == 1
+    said = capsys.readouterr().err
+    assert "gptqmodel" in said
+    assert "pip install -r requirements-gptq.txt" in said
+    assert not (tmp_path / "gptq").exists()
+
+
+def test_a_folder_that_holds_something_is_not_written_into(
+    pairs: Path, tiny_llama_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command(pairs, tiny_llama_dir, tmp_path)) == 1
+    assert "is not empty" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_GPTQ, reason="needs requirements-gptq.txt")
+def test_an_adapter_learns_on_the_quantised_base(pairs: Path, tiny_llama_dir: Path, tmp_path: Path) -> None:
+    from train.loop import fit
+
+    assert main(command(pairs, tiny_llama_dir, tmp_path / "gptq")) == 0
+    assert json.loads((tmp_path / "gptq/config.json").read_text())["quantization_config"]["quant_method"] == "gptq"
+    config = TrainConfig(
+        dataset=DataConfig(path=str(pairs)),
+        adapter=AdapterConfig(r=4),
+        base=str(tmp_path / "gptq"),
+        out=str(tmp_path / "run"),
+        micro_batch_size=4,
+        gradient_accumulation=1,
+        learning_rate=5e-3,
+        sample_every=0,
+        track="none",
+    )
+    first = fit(replace(config, max_steps=1, out=str(tmp_path / "first")))
+    last = fit(config)
+    assert first.loss is not None
+    assert last.loss is not None
+    assert last.loss < first.loss - 0.05
