@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 PROMPTS = (
     *(starter.prompt for starter in STARTERS),
-    "dashboard for Tidewell with Orders, Revenue and Returns, dark blue",
-    "An event page called Lanternfest on 12 July with Fire show and Live music, bold",
-    "a pink calculator",
+    "Dashboard for Tidewell with Orders, Revenue and Returns, dark",
+    "An event page called Lanternfest on 12 July with Fire show and Live music, red",
+    "A pink calculator",
     "Product page for the Ridgelark Backpack at $129, teal",
-    "FAQ page for a hostel called Nomad Nest: Is there parking? Can I bring my dog?",
-    "Make a 404 page for Pixel Pantry in purple, playful",
+    "FAQ page for a hostel called Nomad Nest, green",
+    "A 404 page for Pixel Pantry in purple, playful",
 )
 LAPTOP, PHONE = (1120, 700), (390, 844)
 """Viewports in CSS pixels: width and height."""
