@@ -97,9 +97,10 @@ def run_server(folder: Path, target: str, *, wait: bool = True, script: Any = No
             assert process.poll() is None, f"the server ended: {said[-3000:]}"
             assert time.monotonic() < deadline, f"the server does not get ready: {said[-3000:]}"
             try:
-                status = httpx.get(f"{url}/ready", trust_env=False).status_code
-                if status == 200 or not wait:
+                answer = httpx.get(f"{url}/ready", trust_env=False).json()
+                if answer["status"] == "ready" or not wait:
                     break
+                assert answer["status"] == "loading", answer["reason"]
             except httpx.TransportError:
                 pass
             time.sleep(0.2)
@@ -290,7 +291,7 @@ def same_as_loaded_at_once(tab: Tab) -> None:
 
 def test_the_page_draws_itself_while_it_is_written_and_is_never_reloaded(scripted: Server, tabs: Any) -> None:
     text = document(40)
-    scripted.play({"chunks": tokens("Here is your page:\n\n" + text), "delay": 0.02})
+    scripted.play({"chunks": tokens("Here is your page:\n\n" + text), "delay": 0.012})
     tab = tabs(scripted)
     tab.page.locator("#starters button").first.click()
     frame = tab.frame()
@@ -359,7 +360,7 @@ def test_a_follow_up_changes_the_page_and_new_page_begins_an_empty_one(scripted:
 
 
 def test_two_tabs_at_once_one_waits_and_sees_its_place(scripted: Server, tabs: Any) -> None:
-    scripted.play({"chunks": tokens(document(60)), "delay": 0.03}, {"chunks": tokens(document(2, "Second."))})
+    scripted.play({"chunks": tokens(document(40)), "delay": 0.025}, {"chunks": tokens(document(2, "Second."))})
     one, two, three = tabs(scripted), tabs(scripted), tabs(scripted)
     one.say("first")
     one.frame()
@@ -371,7 +372,7 @@ def test_two_tabs_at_once_one_waits_and_sees_its_place(scripted: Server, tabs: A
     assert one.wait_finished().startswith("Finished")
     assert two.wait_finished().startswith("Finished")
     expect(two.page.get_by_text("Waiting in the queue")).to_have_count(0)
-    assert one.frame().locator("p.line").count() == 60
+    assert one.frame().locator("p.line").count() == 40
     assert two.frame().locator("p.line").count() == 2
     assert [request["instruction"] for request in scripted.requests] == ["first", "second"]
 
@@ -511,7 +512,7 @@ def test_any_source_is_shown_as_it_is(scripted: Server, tabs: Any) -> None:
 
 
 def test_the_pane_stays_closed_until_there_is_something_new(scripted: Server, tabs: Any) -> None:
-    scripted.play({"chunks": tokens(document(60)), "delay": 0.01})
+    scripted.play({"chunks": tokens(document(20)), "delay": 0.01})
     tab = tabs(scripted)
     tab.say("a page")
     tab.frame()
@@ -520,7 +521,7 @@ def test_the_pane_stays_closed_until_there_is_something_new(scripted: Server, ta
     tab.page.wait_for_timeout(300)
     assert tab.page.locator("iframe.pv-frame").count() == 0
     tab.page.locator(".pc-open").click()
-    expect(tab.frame().locator("p.line").nth(59)).to_be_attached()
+    expect(tab.frame().locator("p.line").nth(19)).to_be_attached()
 
 
 def test_remote_files_are_loaded_only_on_request(scripted: Server, tabs: Any) -> None:
