@@ -251,6 +251,14 @@ def test_a_folder_with_a_run_is_not_written_over(config: TrainConfig) -> None:
         fit(config)
 
 
+def test_a_tracker_that_is_not_installed_is_not_passed_over(
+    config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SettingsError, match="--track wandb needs its package: pip install wandb"):
+        fit(replace(config, track="wandb"))
+
+
 # -- it stops -----------------------------------------------------------------------------------------------------------
 
 

@@ -1,9 +1,9 @@
 """Everything a run needs before its first step: devices, base and adapter, rows, and the plan of steps."""
 
+import importlib.util
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -217,16 +217,16 @@ def load_session(config: TrainConfig) -> Session:
 
 
 def _accelerator(config: TrainConfig) -> Accelerator:
-    try:
-        return Accelerator(
-            mixed_precision="no",  # ours: fp16 on a CPU, and quantised bases, need their own
-            log_with=None if config.track == "none" or config.dry_run else config.track,
-            project_config=ProjectConfiguration(config.out, logging_dir=str(Path(config.out) / "tensorboard")),
-            # Buffers are constants here (rotary frequencies), the same everywhere.
-            kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)],
-        )
-    except (ImportError, ValueError) as error:
-        raise SettingsError(f"--track {config.track} cannot be used: {error}") from error
+    tracker = None if config.track == "none" or config.dry_run else config.track
+    if tracker is not None and importlib.util.find_spec(tracker) is None:  # accelerate would go on without a word
+        raise SettingsError(f"--track {tracker} needs its package: pip install {tracker}. Or use --track tensorboard.")
+    return Accelerator(
+        mixed_precision="no",  # ours: fp16 on a CPU, and quantised bases, need their own
+        log_with=tracker,
+        project_config=ProjectConfiguration(config.out, logging_dir=str(RunFolder(config.out).tensorboard)),
+        # Buffers are constants here (rotary frequencies), the same everywhere.
+        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)],
+    )
 
 
 def _check_loss(loss: SummedLoss, examples: list[Example], accelerator: Accelerator, device: torch.device) -> None:
