@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from train.attention import find_documents, use_document_attention
 
@@ -65,3 +66,19 @@ def test_padding_and_generation_are_as_before(tiny_llama_dir: Path) -> None:
 def test_another_attention_is_left_alone(tiny_llama_dir: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(tiny_llama_dir, attn_implementation="eager")
     assert not use_document_attention(model)
+
+
+def test_nothing_wider_than_a_document_is_attended_to(tiny_llama_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which is what it is for: the row's own width costs its square."""
+    model: Any = AutoModelForCausalLM.from_pretrained(tiny_llama_dir)
+    assert use_document_attention(model)
+    widths = []
+
+    def noted(module: Any, query: torch.Tensor, *rest: Any, **options: Any) -> Any:
+        widths.append(query.shape[2])
+        return sdpa_attention_forward(module, query, *rest, **options)
+
+    monkeypatch.setattr("train.attention.sdpa_attention_forward", noted)
+    positions = torch.cat([torch.arange(n) for n in (30, 5, 25)])[None]
+    model(input_ids=torch.randint(4, 300, (1, 60)), position_ids=positions, use_cache=False)
+    assert widths == [30, 5, 25] * 2  # two layers
