@@ -375,7 +375,7 @@ class _Streamer:
 
     def put(self, ids: torch.Tensor) -> None:
         if self._prompt_was_put:
-            self._on_token(int(ids[0]))
+            self._on_token(ids.tolist()[0])
         self._prompt_was_put = True
 
     def end(self) -> None: ...

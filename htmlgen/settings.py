@@ -18,20 +18,32 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HTMLGEN_", env_file=".env", extra="ignore", frozen=True)
 
     model: str | None = Field(
-        None, description="Preset, local folder or hub id. Unset: `codellama` on a CUDA GPU with 8 GiB free, else `demo`."
+        None,
+        description="Preset, local folder or hub id. Unset: `codellama` on a CUDA GPU with 8 GiB free, else `demo`.",
     )
     adapter: str | None = Field(
         None, description="Local folder or hub id of a LoRA adapter, or `none`. Unset: the preset's own."
     )
-    quantization: Quantization = Field("4bit", description="`4bit` (NF4, least memory), `8bit` or `none` (bf16, 4x the memory; fp32 on a CPU without bf16, 8x).")
+    quantization: Quantization = Field(
+        "4bit",
+        description="`4bit` (NF4, least memory), `8bit` or `none` (bf16, 4x the memory; fp32 on a CPU without bf16, 8x).",
+    )
     prompt_format: str | None = Field(
         None, description="`codellama-instruct`, `alpaca` or `plain`. Unset: the one saved with the adapter or model."
     )
-    queue_size: int = Field(8, ge=0, description="Requests that may wait for the model; one more is told that it is busy.")
-    max_new_tokens: int = Field(Sampling().max_new_tokens, ge=1, description="Tokens a page may have unless the request says otherwise.")
-    max_page_bytes: int = Field(2_000_000, ge=1_000, description="Bytes after which a page is cut, so that a loop cannot fill the memory.")
+    queue_size: int = Field(
+        8, ge=0, description="Requests that may wait for the model; one more is told that it is busy."
+    )
+    max_new_tokens: int = Field(
+        Sampling().max_new_tokens, ge=1, description="Tokens a page may have unless the request says otherwise."
+    )
+    max_page_bytes: int = Field(
+        2_000_000, ge=1_000, description="Bytes after which a page is cut, so that a loop cannot fill the memory."
+    )
     max_pages: int = Field(500, ge=1, description="Pages kept in memory; the one unused the longest goes first.")
-    max_prompt_chars: int = Field(200_000, ge=1, description="Characters of a prompt or a current page; more is refused unread.")
+    max_prompt_chars: int = Field(
+        200_000, ge=1, description="Characters of a prompt or a current page; more is refused unread."
+    )
 
 
 def load_settings() -> Settings:
