@@ -1,6 +1,6 @@
 """Trains the demo base from scratch on synthetic prompt/page pairs.
 
-    python -m train pretrain --out runs/demo-base --steps 2500
+    python -m train pretrain --out runs/demo-base --steps 1430
 
 The base learns documents: a description in the `plain` format, then the page. How a chat asks for pages is left to the
 adapter, which `python -m train fit` trains over it. Pairs are generated on the way and never repeat. Tokens that must be
@@ -43,7 +43,7 @@ class PretrainConfig:
     """Folder for the model, its checkpoint and its log."""
     seed: int = 1
     """Decides the pairs, their order and the first weights."""
-    steps: int = 2500
+    steps: int = 1430
     """Optimizer steps in all. A resumed run may name more."""
     batch_tokens: int = 6144
     """Tokens of a batch, padding included."""
