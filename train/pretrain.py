@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from htmlgen.prompt import format_prompt, prompt_ids
+from htmlgen.prompt import format_prompt, prompt_ids, write_prompt_format
 from train.synthetic import Pair, pairs
 from train.synthetic.draft import escape
 from train.tokenizer import frequent_lines, train_tokenizer
@@ -225,11 +225,12 @@ def build(config: PretrainConfig) -> tuple[LlamaForCausalLM, PreTrainedTokenizer
 
 
 def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """The base as others load it: bf16 safetensors and tokenizer."""
+    """The base as others load it: bf16 safetensors, tokenizer, and the prompt format that it knows without an adapter."""
     copy = LlamaForCausalLM(model.config)
     copy.load_state_dict(model.state_dict())
     copy.to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    write_prompt_format(folder, "plain", "none: trained from scratch by python -m train pretrain")
 
 
 def pretrain(config: PretrainConfig) -> Path:
