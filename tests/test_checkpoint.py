@@ -42,7 +42,7 @@ def test_a_missing_one_is_named_with_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="none at all"):
         checkpoint.load(tmp_path)
     write(tmp_path, 3)
-    with pytest.raises(SettingsError, match="no checkpoint 'step-4'.*step-00000003"):
+    with pytest.raises(SettingsError, match=r"no checkpoint 'step-4'.*step-00000003"):
         checkpoint.load(tmp_path, "step-4")
 
 
