@@ -202,7 +202,7 @@ def measure(name: str, base: str, count: int, steps: int) -> dict[str, float]:
         native(clock, base, rows, "fp32" if "fp32" in name else "auto")
     import torch
 
-    from train.loop import peak_memory
+    from train.memory import peak_memory
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return {

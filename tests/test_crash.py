@@ -93,7 +93,7 @@ def zygote(kills: int, folder: Path, arguments: list[str]) -> None:
     """Imports everything once, and forks a process for each run that is to be killed."""
     import torch
 
-    import train.loop  # noqa: F401 (the children find it imported)
+    import train.fit  # noqa: F401 (the children find it imported)
     from train.__main__ import main
 
     torch.set_num_threads(1)

@@ -20,8 +20,9 @@ from train import checkpoint
 from train.__main__ import main
 from train.checkpoint import CheckpointDamaged
 from train.config import AdapterConfig, DataConfig, TrainConfig, load_config
+from train.fit import fit
 from train.interrupt import Interrupt
-from train.loop import Diverged, Loop, fit
+from train.loop import Diverged, Loop
 from train.run import RunFolder
 from train.session import load_session
 

@@ -46,7 +46,7 @@ def test_a_folder_that_holds_something_is_not_written_into(
 @pytest.mark.slow
 @pytest.mark.skipif(not HAS_GPTQ, reason="needs requirements-gptq.txt")
 def test_an_adapter_learns_on_the_quantised_base(pairs: Path, tiny_llama_dir: Path, tmp_path: Path) -> None:
-    from train.loop import fit
+    from train.fit import fit
 
     assert main(command(pairs, tiny_llama_dir, tmp_path / "gptq")) == 0
     assert json.loads((tmp_path / "gptq/config.json").read_text())["quantization_config"]["quant_method"] == "gptq"

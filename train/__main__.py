@@ -22,7 +22,7 @@ class Command:
 
 
 COMMANDS = {
-    "fit": Command("train.loop", "train an adapter", settings=True),
+    "fit": Command("train.fit", "train an adapter", settings=True),
     "evaluate": Command("train.evaluate", "score adapters on held-out prompts", settings=True),
     "merge": Command("train.merge", "adapter + full-precision base -> standalone model; publish either"),
     "tokens": Command(

@@ -7,7 +7,8 @@ import torch
 
 from train.config import TrainConfig
 from train.interrupt import Interrupt
-from train.loop import Loop, peak_memory
+from train.loop import Loop
+from train.memory import peak_memory
 from train.run import RunFolder
 from train.session import load_session
 from train.tokens import show

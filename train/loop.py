@@ -1,13 +1,10 @@
-"""The native loop: python -m train fit --data pages.jsonl --base demo --out runs/pages --epochs 3
+"""The native loop: steps, validation, samples and checkpoints of one run.
 
 Gradients of a step are weighted by tokens: the sum of its token losses over all micro-batches and processes, divided by
-the tokens that have a label. Exit status: 0 when finished, 1 with a message when it cannot go on, 130 after Ctrl-C and
-143 after SIGTERM, when a checkpoint was saved first.
+the tokens that have a label.
 """
 
 import math
-import os
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,15 +13,15 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
-from jsonargparse import ArgumentParser, Namespace
 from torch import Tensor
 
-from htmlgen.errors import HtmlgenError, OutOfMemory
+from htmlgen.errors import HtmlgenError
 from train import checkpoint
 from train.adapters import adapter_files, trained_parameters
 from train.batches import Row, collate
-from train.config import TrainConfig, add_settings, read_settings
+from train.config import TrainConfig
 from train.interrupt import Interrupt
+from train.memory import peak_memory
 from train.optimizer import learning_rate_at, make_optimizer
 from train.parallel import (
     optimizer_tensors,
@@ -39,8 +36,8 @@ from train.plan import Plan, deal
 from train.progress import Progress
 from train.run import RunFolder
 from train.samples import write_samples
-from train.session import Session, load_session
-from train.tokens import IGNORE_INDEX, show
+from train.session import Session
+from train.tokens import IGNORE_INDEX
 
 
 class Diverged(HtmlgenError):
@@ -93,7 +90,9 @@ class Loop:
         self.accelerator: Accelerator = session.accelerator
         self.plan: Plan = session.plan
         self.parameters = trained_parameters(session.loss)
-        self.optimizer = make_optimizer(self.config, self.parameters.values(), session.precision.device)
+        self.optimizer = make_optimizer(
+            self.config, self.parameters.values(), session.precision.device, sharded=session.sharded
+        )
         self.scaler = session.precision.scaler()
         self._tokens, self._seconds = 0, 0.0  # since the last line of the log
 
@@ -364,85 +363,3 @@ class Loop:
             self.session.say(
                 f"{saved.name} was saved by {processes} processes: dropout will not be the same from here on."
             )
-
-
-def peak_memory(device: torch.device) -> int:
-    """Bytes at the highest so far: of the GPU's memory, else of this process's."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    if sys.platform == "win32":
-        import psutil
-
-        return int(psutil.Process().memory_info().peak_wset)
-    import resource  # not there on Windows
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
-def fit(config: TrainConfig) -> RunResult:
-    """Trains an adapter as `config` says, or goes on with a run that broke off.
-
-    Raises:
-        SettingsError, ModelError: what was asked for cannot be done; nothing was written.
-        OutOfMemory: the GPU is too small for these settings.
-        CheckpointDamaged: the checkpoint to resume is not what was saved.
-        Diverged: the loss is no number any more.
-    """
-    folder = RunFolder(config.out)
-    saved = None
-    if config.resume == "latest" and not checkpoint.names(folder.checkpoints):
-        print(f"{folder.checkpoints} holds no checkpoint yet: starting at step 0.", file=sys.stderr)
-    elif config.resume is not None:
-        saved = checkpoint.load(folder.checkpoints, config.resume)
-    else:
-        folder.require_new()
-    session = load_session(config)
-    main = session.accelerator.is_main_process
-    if main and config.show:
-        show(session.plan.rows[0][0], session.tokenizer, sys.stdout)
-    interrupt = Interrupt()
-    loop = Loop(config, session, folder, interrupt)
-    if saved is not None:
-        loop.restore(saved)
-    done, plan = loop.state.step, session.plan
-    if main:
-        folder.open(config, done if loop.state.settled else done - 1)
-    session.accelerator.wait_for_everyone()
-    session.start_tracking(folder, done)
-    session.say(session.summary())
-    tokens = plan.total_tokens(plan.steps)
-    progress = Progress(
-        steps=plan.steps, tokens=tokens, done_steps=done, done_tokens=plan.total_tokens(done), shown=main
-    )
-    try:
-        with interrupt:
-            return loop.run(progress)
-    except torch.OutOfMemoryError as error:
-        raise OutOfMemory(
-            f"Step {loop.state.step + 1} needs more memory than the GPU has. Lower --micro-batch-size or --max-length, or use "
-            "--gradient-checkpointing true, --quantization 4bit or --optimizer paged_adamw_8bit."
-        ) from error
-    finally:
-        progress.close()
-        session.accelerator.end_training()
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    add_settings(parser, TrainConfig)
-
-
-def run(arguments: Namespace) -> int:
-    config = read_settings(arguments, TrainConfig)
-    if config.dry_run:
-        from train.estimate import estimate
-
-        print(estimate(config))
-        return 0
-    result = fit(config)
-    if not result.finished:
-        return 128 + result.signum
-    if int(os.environ.get("RANK", 0)) == 0:
-        best = f", best validation loss {result.best_eval_loss:.4f}" if result.best_eval_loss is not None else ""
-        print(f"{result.steps:,} steps{best}. The adapter is in {result.folder.adapter}.")
-    return 0

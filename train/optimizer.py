@@ -12,7 +12,7 @@ from train.config import TrainConfig
 
 
 def make_optimizer(
-    config: TrainConfig, parameters: Iterable[nn.Parameter], device: torch.device
+    config: TrainConfig, parameters: Iterable[nn.Parameter], device: torch.device, *, sharded: bool = False
 ) -> torch.optim.Optimizer:
     """The optimizer of `--optimizer`; its learning rate is set before each step from `learning_rate_at`.
 
@@ -22,13 +22,13 @@ def make_optimizer(
     options: dict[str, Any] = {"lr": config.learning_rate, "betas": config.betas, "weight_decay": config.weight_decay}
     if config.optimizer == "adamw":
         # One kernel for all parameters; it does not take sharded ones on every device.
-        return torch.optim.AdamW(list(parameters), fused=config.parallel != "fsdp", **options)
+        return torch.optim.AdamW(list(parameters), fused=not sharded, **options)
     if device.type != "cuda":
         raise SettingsError(
             f"--optimizer {config.optimizer} needs a CUDA GPU and this run is on {device.type}. Use --optimizer adamw: "
             "for an adapter it takes 8 bytes a trained weight."
         )
-    if config.parallel == "fsdp":
+    if sharded:
         raise SettingsError(
             f"--optimizer {config.optimizer} cannot be sharded. Use --optimizer adamw with --parallel fsdp."
         )
