@@ -166,10 +166,11 @@ class Tab:
         expect(outcome).to_be_visible(timeout=seconds * 1000)
         return str(self.answers.nth(count - 1).locator(".pc-facts").inner_text()).replace("\n", " ")
 
-    def frame(self) -> Frame:
-        """The preview."""
-        self.page.locator("iframe.pv-frame").wait_for(timeout=30_000)
-        element = self.page.locator("iframe.pv-frame").element_handle()
+    def frame(self, after: str = "-") -> Frame:
+        """The preview; once it shows another page than `after`, if that is given."""
+        preview = self.page.locator(f"iframe.pv-frame:not([src*='/{after}/'])")
+        preview.wait_for(timeout=30_000)
+        element = preview.element_handle()
         assert element is not None
         found = element.content_frame()
         assert found is not None
@@ -269,10 +270,10 @@ def test_a_model_that_cannot_be_loaded_says_why_in_the_chat(tmp_path: Path, tabs
 
 
 def growth(tab: Tab) -> list[int]:
-    """Element counts of the preview at least 0.2 s apart, each larger than the last, while its response was open."""
+    """Element counts of the preview at least 0.1 s apart, each larger than the last, while its response was open."""
     counts, last = [0], -1000.0
     for at, count in tab.frame().evaluate("window.growth"):
-        if count > counts[-1] and at - last >= 200:
+        if count > counts[-1] and at - last >= 100:
             counts.append(count)
             last = at
     return counts[1:]
@@ -410,6 +411,7 @@ def test_stop_also_stops_a_continuation(scripted: Server, tabs: Any) -> None:
     tab.say("a page")
     tab.wait_finished()
     tab.page.get_by_role("button", name="Continue").click()
+    expect(tab.page.locator(".pc[data-part='2']")).to_be_visible()
     expect(tab.frame().locator("p.line").nth(2)).to_be_attached(timeout=30_000)
     tab.page.locator("#stop-button").click()
     assert tab.wait_finished(seconds=5).startswith("Stopped")
@@ -636,15 +638,16 @@ def test_the_demo_models_page_draws_itself_and_its_script_runs_once(demo: Server
 def test_the_demo_model_is_stopped_and_changes_its_page(demo: Server, tabs: Any, screenshots: Path) -> None:
     tab = tabs(demo, size=(1440, 900), color_scheme="light")
     tab.page.locator("#starters button").first.click()
-    expect(tab.page.locator(".pc-row").nth(8)).to_be_attached(timeout=60_000)
+    tab.page.wait_for_function("document.querySelectorAll('.pc-row').length > 3")  # a page takes it two seconds
     tab.page.locator("#stop-button").click()
     assert tab.wait_finished(seconds=20).startswith("Stopped")
-    kept = demo.source(tab.page_id)
-    assert kept.count("\n") >= 7
+    stopped = tab.page_id
+    kept = demo.source(stopped)
+    assert kept.count("\n") >= 3
     assert "</html>" not in kept
     tab.page.get_by_text("New page").click()
     tab.say("A landing page for a bakery called Sunny Crumb, warm colours")
-    expect(tab.frame().locator("body *").nth(6)).to_be_attached(timeout=SLOW * 1000)
+    expect(tab.frame(after=stopped).locator("body *").nth(6)).to_be_attached(timeout=SLOW * 1000)
     tab.page.screenshot(path=screenshots / "streaming.png")
     assert tab.wait_finished(2, seconds=SLOW).startswith("Finished")
     tab.page.wait_for_timeout(500)
@@ -661,10 +664,11 @@ def test_the_demo_model_is_stopped_and_changes_its_page(demo: Server, tabs: Any,
 
 def test_two_tabs_ask_the_demo_model_at_once(demo: Server, tabs: Any) -> None:
     one, two = tabs(demo), tabs(demo)
-    one.page.get_by_role("button", name="Menu").click()
-    one.frame()
-    two.page.get_by_role("button", name="Login").click()
-    expect(two.page.get_by_text("Waiting in the queue, place 1.")).to_be_visible()
+    one.page.locator("#chat-input").fill("A restaurant menu for Trattoria Lume with pasta, risotto and tiramisu")
+    two.page.locator("#chat-input").fill("A login page for Acme with a green button")
+    one.page.locator("#chat-submit").click()
+    two.page.locator("#chat-submit").click()
+    two.page.wait_for_function("document.body.innerText.includes('Waiting in the queue, place 1.')")
     assert one.wait_finished(seconds=SLOW).startswith("Finished")
     assert two.wait_finished(seconds=SLOW).startswith("Finished")
     assert "Lume" in one.frame().inner_text("body")
