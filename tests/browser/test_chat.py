@@ -562,7 +562,7 @@ def test_settings_reach_the_engine(scripted: Server, tabs: Any) -> None:
 # Looks
 
 
-def test_the_welcome_screen_is_the_projects_own(scripted: Server, tabs: Any, screenshots: Path) -> None:
+def test_the_welcome_screen_is_the_projects_own(scripted: Server, tabs: Any) -> None:
     tab = tabs(scripted)
     assert tab.page.title() == "HTMLGen Studio"
     icons = tab.page.locator("#starters button img")
@@ -571,7 +571,6 @@ def test_the_welcome_screen_is_the_projects_own(scripted: Server, tabs: Any, scr
         expect(image).to_be_visible()
         assert image.evaluate("image => image.complete && image.naturalWidth > 0")
     assert "Chainlit" not in tab.page.inner_text("body")
-    tab.page.screenshot(path=screenshots / "welcome.png")
     logo = httpx.get(f"{scripted.url}/logo?theme=dark", trust_env=False).text
     assert "HTMLGen" in logo
     assert "d9480f" in httpx.get(f"{scripted.url}/favicon", trust_env=False).text
@@ -587,7 +586,7 @@ def test_the_theme_follows_the_system(scripted: Server, tabs: Any, scheme: str) 
     assert (brightness > 200) if scheme == "light" else (brightness < 60)
 
 
-def test_on_a_phone_everything_fits(scripted: Server, tabs: Any, screenshots: Path) -> None:
+def test_on_a_phone_everything_fits(scripted: Server, tabs: Any) -> None:
     scripted.play({"chunks": tokens(document(20))})
     tab = tabs(scripted, size=(390, 844), has_touch=True)
     tab.say("a page")
@@ -595,7 +594,6 @@ def test_on_a_phone_everything_fits(scripted: Server, tabs: Any, screenshots: Pa
     expect(tab.page.locator("iframe.pv-frame")).to_be_visible()
     width = tab.page.locator("iframe.pv-frame").evaluate("frame => frame.clientWidth")
     assert 380 <= width <= 390
-    tab.page.screenshot(path=screenshots / "phone.png")
     tab.page.keyboard.press("Escape")
     expect(tab.page.locator("iframe.pv-frame")).to_have_count(0)
     for selector in (".pc", "#chat-input", ".pc-facts"):
@@ -635,31 +633,29 @@ def test_the_demo_models_page_draws_itself_and_its_script_runs_once(demo: Server
     tab.page.screenshot(path=screenshots / "todo.png")
 
 
-def test_the_demo_model_is_stopped_and_changes_its_page(demo: Server, tabs: Any, screenshots: Path) -> None:
+def test_the_demo_model_changes_its_page_and_is_stopped(demo: Server, tabs: Any, screenshots: Path) -> None:
     tab = tabs(demo, size=(1440, 900), color_scheme="light")
     tab.page.locator("#starters button").first.click()
-    tab.page.wait_for_function("document.querySelectorAll('.pc-row').length > 3")  # a page takes it two seconds
-    tab.page.locator("#stop-button").click()
-    assert tab.wait_finished(seconds=20).startswith("Stopped")
-    stopped = tab.page_id
-    kept = demo.source(stopped)
-    assert kept.count("\n") >= 3
-    assert "</html>" not in kept
-    tab.page.get_by_text("New page").click()
-    tab.say("A landing page for a bakery called Sunny Crumb, warm colours")
-    expect(tab.frame(after=stopped).locator("body *").nth(6)).to_be_attached(timeout=SLOW * 1000)
-    tab.page.screenshot(path=screenshots / "streaming.png")
-    assert tab.wait_finished(2, seconds=SLOW).startswith("Finished")
-    tab.page.wait_for_timeout(500)
+    expect(tab.frame().locator("body *").nth(6)).to_be_attached(timeout=SLOW * 1000)
     tab.page.screenshot(path=screenshots / "screenshot.png")
+    assert tab.wait_finished(seconds=SLOW).startswith("Finished")
     before = tab.page_id, demo.source(tab.page_id)
     tab.say("make the header green")
-    assert tab.wait_finished(3, seconds=SLOW).startswith("Finished")
+    assert tab.wait_finished(2, seconds=SLOW).startswith("Finished")
     after = tab.page_id, demo.source(tab.page_id)
     assert after[0] != before[0]
     assert after[1] != before[1]
     assert "Sunny Crumb" in after[1], "the change begins from the page that was there"
     expect(tab.answers.last.locator(".pc-version")).to_have_text("v2")
+    tab.page.get_by_text("New page").click()
+    tab.say("A pricing page with three plans: Free, Pro and Team")
+    third = "[...document.querySelectorAll('.pc')][2]?.querySelectorAll('.pc-row').length > 3"
+    tab.page.wait_for_function(third)  # a page takes it two seconds
+    tab.page.locator("#stop-button").click()
+    assert tab.wait_finished(3, seconds=20).startswith("Stopped")
+    kept = demo.source(tab.page_id)
+    assert kept.count("\n") >= 3
+    assert "</html>" not in kept
 
 
 def test_two_tabs_ask_the_demo_model_at_once(demo: Server, tabs: Any) -> None:
