@@ -24,7 +24,7 @@ from htmlgen.starters import STARTERS
 from train.answers import extract
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from PIL import Image, ImageFont
 
     from train.render import Renderer
 
@@ -33,7 +33,7 @@ PROMPTS = (
     "Dashboard for Tidewell with Orders, Revenue and Returns, dark",
     "An event page called Lanternfest on 12 July with Fire show and Live music, red",
     "A pink calculator",
-    "Product page for the Ridgelark Backpack at $129, teal",
+    'A product page called "Ridgelark" for $129, teal',
     "FAQ page for a hostel called Nomad Nest, green",
     "A 404 page for Pixel Pantry in purple, playful",
 )
@@ -137,17 +137,25 @@ def compose(pages: Sequence[tuple[str, tuple["Image.Image | None", "Image.Image 
     rows = -(-len(pages) // COLUMNS)
     sheet = Image.new("RGB", (WIDTH, GUTTER + rows * (caption + height + GUTTER)), PAPER)
     draw = ImageDraw.Draw(sheet)
-    letters = int(cell / font.getlength("abcdefghij klmnop") * 17)
     for at, (prompt, shots) in enumerate(pages):
         left = GUTTER + at % COLUMNS * (cell + GUTTER)
         top = GUTTER + at // COLUMNS * (caption + height + GUTTER)
-        lines = textwrap.wrap(prompt, letters, max_lines=2, placeholder=" …")
+        lines = _wrap(prompt, cell, font)
         for number, text in enumerate(lines):  # the last line stands right above its page
             draw.text((left, top + (2 - len(lines) + number) * line), text, INK, font)
         for shot, width in zip(shots, widths, strict=True):
             _place(sheet, shot, (left, top + caption), (width, height))
             left += width + gap
     return sheet
+
+
+def _wrap(text: str, width: int, font: "ImageFont.FreeTypeFont | ImageFont.ImageFont") -> list[str]:
+    """Two lines at most, each no wider than `width` pixels."""
+    for letters in range(len(text), 0, -1):
+        lines = textwrap.wrap(text, letters, max_lines=2, placeholder=" …")
+        if all(font.getlength(line) <= width for line in lines):
+            return lines
+    return []
 
 
 def _place(
