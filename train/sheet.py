@@ -37,6 +37,8 @@ PROMPTS = (
     "FAQ page for a hostel called Nomad Nest, green",
     "A 404 page for Pixel Pantry in purple, playful",
 )
+"""The starters as they are. The others ask for other kinds and colours; the product's was reworded, with its name in quotes,
+after a first wording (no quotes) got a page with another name."""
 LAPTOP, PHONE = (1120, 700), (390, 844)
 """Viewports in CSS pixels: width and height."""
 WIDTH, COLUMNS, GUTTER = 1920, 3, 40
