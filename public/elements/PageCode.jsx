@@ -174,7 +174,9 @@ class CodeView {
     this.rest = lines.pop()
     for (const line of lines) this.row(this.segments(line), true)
     this.rest = this.segments(this.rest)
-    this.tail.textContent = this.rest
+    // Coloured for show, with a copy of the state: more of this line may come, after a Continue, too.
+    this.tail.replaceChildren()
+    paint(this.tail, this.rest, { ...this.state })
     this.tail.dataset.n = this.fresh ? this.number : ""
     if (this.pinned) this.box.scrollTop = this.box.scrollHeight
   }
@@ -207,14 +209,6 @@ class CodeView {
     if (ends) this.number += 1
   }
 
-  finish() {
-    this.flush()
-    if (!this.rest) return
-    // Coloured for show, but kept as `rest`: Continue may go on in the middle of this line.
-    this.tail.replaceChildren()
-    paint(this.tail, this.rest, { ...this.state })
-  }
-
   close() {
     clearTimeout(this.timer)
     this.box.removeEventListener("scroll", this.onScroll)
@@ -242,6 +236,16 @@ async function read(url, view, signal, onText) {
     }
   }
   return "failed"
+}
+
+// Browsers have a clipboard on https and localhost only; elsewhere the old way has to do.
+async function copyText(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text)
+  const area = document.body.appendChild(document.createElement("textarea"))
+  area.value = text
+  area.select()
+  document.execCommand("copy")
+  area.remove()
 }
 
 function sizeOf(bytes) {
@@ -274,7 +278,7 @@ function PageCode({ page, part, version, title, writing, facts, apiClient, callA
       }
     }).then((how) => {
       if (stop.signal.aborted) return
-      code.finish()
+      code.flush()
       setEnd(how)
     })
     return () => stop.abort()
@@ -286,7 +290,7 @@ function PageCode({ page, part, version, title, writing, facts, apiClient, callA
   }, [page, title])
 
   const copy = async () => {
-    await navigator.clipboard.writeText(view.current.text.join(""))
+    await copyText(view.current.text.join(""))
     setCopied(true)
     setTimeout(() => setCopied(false), 1500)
   }

@@ -511,6 +511,10 @@ def test_any_source_is_shown_as_it_is(scripted: Server, tabs: Any) -> None:
     tab.wait_finished()
     assert scripted.source(tab.page_id) == text
     assert tab.code() == text
+    tab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab.page.get_by_role("button", name="Copy the code").click()
+    expect(tab.page.locator(".pc-bar .lucide-check")).to_be_visible()
+    assert tab.page.evaluate("navigator.clipboard.readText()") == text
 
 
 def test_the_pane_stays_closed_until_there_is_something_new(scripted: Server, tabs: Any) -> None:
