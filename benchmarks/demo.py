@@ -65,7 +65,7 @@ def unseen_names(source: Iterable[Pair], rng: Random) -> Iterator[Pair]:
 
 
 def write(path: Path, chosen: Iterable[Pair]) -> None:
-    """The dataset for `evaluate`. Specifications are texts: as columns they would all get each other's keys."""
+    """The dataset for `evaluate`, specifications as JSON texts."""
     with path.open("w", encoding="utf-8") as out:
         for pair in chosen:
             row = {"instruction": pair.instruction, "input": pair.input, "output": pair.output}
