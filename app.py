@@ -75,7 +75,7 @@ class Chat:
 
     def __init__(self) -> None:
         self.page_id: str | None = None
-        """The page that the next message changes."""
+        """The page that the next message changes: the one in the pane."""
         self.version = 0
         """How often that page has been written: 1 is the first, 2 the first change."""
         self.pane: cl.CustomElement | None = None
@@ -117,9 +117,10 @@ async def on_stop() -> None:
 async def on_message(message: cl.Message) -> None:
     chat = current_chat()
     answer = Answer(chat, message.content)
+    if message.command == NEW_PAGE:
+        chat.page_id = None  # stays so if this message is refused: the next try is for an empty page too
     try:
-        fresh = message.command == NEW_PAGE or chat.page_id is None
-        page = None if fresh else shelf.get(chat.page_id or "").html
+        page = None if chat.page_id is None else shelf.get(chat.page_id).html
         chosen = cl.user_session.get("chat_settings") or {}
         request = GenerationRequest(message.content, page=page, sampling=read_sampling(chosen))
     except HtmlgenError as error:
@@ -127,7 +128,7 @@ async def on_message(message: cl.Message) -> None:
             chat.page_id = None
         await complain(str(error))
         return
-    if fresh:
+    if page is None:
         chat.version = 0
     await answer.write(request)
 
@@ -159,6 +160,7 @@ async def on_show_page(action: cl.Action) -> None:
     except PageNotFound as error:
         await complain(str(error))
         return
+    current_chat().page_id = page.id
     shown = {name: action.payload.get(name) for name in ("part", "version", "title")}
     await show_beside(current_chat(), page=page.id, writing=not page.finished, **shown)
 

@@ -14,8 +14,9 @@ from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from starlette.requests import ClientDisconnect
 
 from htmlgen.engine import SAMPLING_FIELDS, GenerationRequest, Sampling
 from htmlgen.errors import HtmlgenError, RequestError
@@ -105,11 +106,13 @@ def make_api(get_studio: Callable[[], Studio]) -> APIRouter:
             }
         },
     )
-    async def generate_html(request: Request) -> JSONResponse:
+    async def generate_html(request: Request) -> Response:
         studio = get_studio()
         try:
             data = await _read(request, limit=12 * studio.settings.max_prompt_chars + 10_000)
             end = await _unless_gone(request, studio, parse_body(data, studio.settings))
+        except ClientDisconnect:
+            return Response(status_code=499)  # hung up before the whole body had come: nobody reads this
         except HtmlgenError as error:
             headers = {"Retry-After": "30"} if error.status in (429, 503) else None
             return JSONResponse(

@@ -2,7 +2,7 @@
 // model has finished. It is loaded once; new props never reload it, only another page, a continuation or a button do.
 
 import { useEffect, useRef, useState } from "react"
-import { CircleAlert, Download, ExternalLink, RotateCw } from "lucide-react"
+import { CircleAlert, Download, ExternalLink, RotateCw, Square } from "lucide-react"
 
 // What a page may load when its reader wishes so; the rest stays blocked.
 const LOADABLE = /^(img|style|font|script|media)-src/
@@ -22,6 +22,7 @@ function PagePreview({ page, part, version, title: asked, writing, apiClient }) 
   const title = kept.titles[page] || asked
   const drawing = writing && drawn !== key && asking.times === 0
   const url = (path) => apiClient.buildEndpoint(`/pages/${page}/${path}`)
+  const stop = () => document.getElementById("stop-button")?.click()
   const reload = (remote) => setAgain({ of: base, times: asking.times + 1, remote })
 
   // PageCode learns the page's own title at its end; new props from the server would open a pane that somebody closed.
@@ -86,6 +87,12 @@ function PagePreview({ page, part, version, title: asked, writing, apiClient }) 
             <span className="pv-errors" role="status" title={heard.errors.join("\n")}>
               <CircleAlert /> {heard.errors.length}
             </span>
+          )}
+          {drawing && (
+            // On a phone the pane lies over the chat's own Stop.
+            <button className="pv-stop" onClick={stop} title="Stop writing" aria-label="Stop writing">
+              <Square />
+            </button>
           )}
           <button onClick={() => reload(asking.remote)} title="Load the page again" aria-label="Load the page again">
             <RotateCw />

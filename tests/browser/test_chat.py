@@ -352,12 +352,37 @@ def test_a_follow_up_changes_the_page_and_new_page_begins_an_empty_one(scripted:
     assert scripted.source(first_id) == first.rstrip("\n")  # the old version is still there
     tab.answers.first.get_by_text("Preview").click()
     expect(tab.page.locator(f"iframe[src*='{first_id}']")).to_be_visible()
+    tab.say("make the one in the pane blue")
+    tab.wait_finished(3)
+    assert scripted.requests[2]["page"] == first.rstrip("\n")
     tab.page.get_by_text("New page").click()
     tab.say("something else")
-    tab.wait_finished(3)
-    assert scripted.requests[2]["page"] is None
+    tab.wait_finished(4)
+    assert scripted.requests[3]["page"] is None
     expect(tab.answers.last.locator(".pc-version")).to_have_count(0)
     assert tab.page.locator("iframe.pv-frame").count() == 1
+
+
+def test_a_new_page_that_is_refused_is_still_a_new_page(scripted: Server, tabs: Any) -> None:
+    page = {"chunks": tokens(document(3))}
+    scripted.play(page, {"chunks": [], "error": "The model broke off."}, page)
+    tab = tabs(scripted)
+    tab.say("a bakery")
+    tab.wait_finished(1)
+    tab.page.get_by_text("New page").click()
+    tab.say("a login page")
+    expect(tab.page.get_by_text("The model broke off.")).to_be_visible()
+    tab.say("a login page")
+    tab.wait_finished(2)
+    assert [request["page"] for request in scripted.requests] == [None, None, None]
+
+
+def test_on_a_phone_the_pane_can_stop_the_model(scripted: Server, tabs: Any) -> None:
+    scripted.play({"chunks": tokens(document(400)), "delay": 0.01})
+    tab = tabs(scripted, size=(390, 844), has_touch=True)
+    tab.say("a page")
+    tab.page.get_by_role("button", name="Stop writing").click()
+    assert tab.wait_finished(seconds=5).startswith("Stopped")
 
 
 def test_two_tabs_at_once_one_waits_and_sees_its_place(scripted: Server, tabs: Any) -> None:
