@@ -48,9 +48,6 @@ STARTER_SPECS: dict[str, dict[str, Any]] = {
     "Portfolio": {"kind": "portfolio", "title": "Mara Lindqvist", "dark": True},
 }
 
-if not DEMO.is_dir():
-    pytest.skip(f"{DEMO} is not there: train the demo model first (README, The demo model)", allow_module_level=True)
-
 
 class Written(NamedTuple):
     """An answer. `page` is None where the model wrote no page; `ids` are its tokens, the end not among them."""
