@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 from htmlgen.prompt import answer_ids
 from train.pretrain import PretrainConfig, encode_pair, pool_batches, pretrain, rate
-from train.synthetic import pairs
+from train.synthetic import Pair, pairs
 from train.tokenizer import frequent_lines, train_tokenizer
 
 TINY = PretrainConfig(
@@ -61,6 +61,15 @@ def test_only_the_page_is_learned_and_copies_weigh_more(tokenizer: PreTrainedTok
         for text in pair.copied:
             if "&" not in text and "<" not in text and text in pair.output:
                 assert text in heavy
+
+
+def test_what_an_edit_copies_from_the_page_weighs_more_too(tokenizer: PreTrainedTokenizerFast) -> None:
+    page = "<html>\n<h1>Vequill</h1>\n<p>two</p>\n</html>"
+    pair = Pair("Heading: Norr", page, page.replace("two", "one"), "about", {}, ("Norr",))
+    row = encode_pair(pair, tokenizer, 5.0)
+    heavy = tokenizer.decode([i for i, w in zip(row.input_ids, row.weights, strict=True) if w == 5.0])
+    assert "Vequill" in heavy
+    assert "<h1>" not in heavy
 
 
 def test_batches_hold_every_row_once(tokenizer: PreTrainedTokenizerFast) -> None:

@@ -11,6 +11,7 @@ instead (dev/LOG.md).
 import argparse
 import json
 import math
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
@@ -33,6 +34,8 @@ POOL = 512
 HELD_OUT_SEED = 2_000_000_000
 """Pools of training are numbered from seed * POOL_STRIDE up; this seed is far from all of them."""
 POOL_STRIDE = 1_000_000
+TEXTS = re.compile(r">([^<>\n]+)<")
+"""What a page says between two tags of a line. An edit copies it from the page before; style and script are easier."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Row:
 
 
 def copied_spans(pair: Pair) -> Iterator[tuple[int, int]]:
-    """Character ranges of the output that repeat the prompt, or that an edit changed."""
+    """Character ranges of the output that repeat the prompt: its words, and for an edit also the page's texts and what changed."""
     for text in map(escape, pair.copied):
         start = pair.output.find(text)
         while text and start >= 0:
@@ -89,6 +92,8 @@ def copied_spans(pair: Pair) -> Iterator[tuple[int, int]]:
             if line not in known:
                 yield start, start + len(line)
             start += len(line) + 1
+        for text in TEXTS.finditer(pair.output):
+            yield text.span(1)
 
 
 def encode_pair(pair: Pair, tokenizer: PreTrainedTokenizerFast, copy_weight: float) -> Row:
