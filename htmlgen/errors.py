@@ -11,7 +11,10 @@
         ├── Busy             the queue is full
         ├── NotReady         the model is still loading
         ├── PageNotFound     no page with that id, or no longer kept
-        └── GenerationFailed the engine broke off
+        ├── GenerationFailed the engine broke off
+        ├── Unauthorized     nobody is logged in, or a key is not known
+        ├── TooManyRequests  more requests than one may send
+        └── BodyTooLarge     a body longer than the route reads
 
 Every message says what happened, with the value, and what to do next. `code` is what programs read;
 `status` is the HTTP status that the API answers with.
@@ -91,3 +94,32 @@ class PageNotFound(RequestError):
 class GenerationFailed(RequestError):
     code = "generation_failed"
     status = 500
+
+
+class Unauthorized(RequestError):
+    code = "unauthorized"
+    status = 401
+
+
+class TooManyRequests(RequestError):
+    """`retry_after` is the seconds until one more is let through."""
+
+    code = "too_many_requests"
+    status = 429
+
+    def __init__(self, what: str, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(f"{what} Try again in {retry_after} second{'s' if retry_after != 1 else ''}.")
+
+
+class BodyTooLarge(RequestError):
+    """The route reads `limit` bytes at most."""
+
+    code = "body_too_large"
+    status = 413
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(
+            f"The request's body is longer than {limit:,} bytes, which is all that is read here. Send less."
+        )

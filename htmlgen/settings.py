@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from htmlgen.engine import Sampling
@@ -43,6 +43,23 @@ class Settings(BaseSettings):
     max_pages: int = Field(500, ge=1, description="Pages kept in memory; the one unused the longest goes first.")
     max_prompt_chars: int = Field(
         200_000, ge=1, description="Characters of a prompt or a current page; more is refused unread."
+    )
+    password: SecretStr | None = Field(
+        None,
+        description="One password for everybody who may come in; each log-in by it has chats of its own. Unset: accounts, OAuth, or only this machine.",
+    )
+    hosts: str | None = Field(
+        None,
+        description="Names the server is reached by, with commas (`studio.example.com, *.example.org`). This machine's own and the bound address always work.",
+    )
+    rate_limit: int = Field(
+        60,
+        ge=1,
+        description="API requests a minute for each key and each address; a third of it at once. Requests from this machine are not counted while no log-in is required.",
+    )
+    oauth_users: str | None = Field(
+        None,
+        description="Who may come in by OAuth, with commas: `ann@example.com`, `@example.com`, or `*` for whoever the provider knows.",
     )
 
 
