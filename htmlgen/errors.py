@@ -6,6 +6,7 @@
     │   ├── ModelNotFound    no such preset, folder or hub id, or no network to fetch it
     │   ├── AdapterMismatch  the adapter was made for another base
     │   └── OutOfMemory      too little memory to load the model or to finish a page
+    ├── SharingFailed        no tunnel, or the one there was is gone
     └── RequestError         this one request cannot be served; the next one can
         ├── PromptTooLong    the prompt leaves no room in the model's context
         ├── Busy             the queue is full
@@ -49,6 +50,11 @@ class AdapterMismatch(ModelError):
 
 class OutOfMemory(ModelError):
     code = "out_of_memory"
+
+
+class SharingFailed(HtmlgenError):
+    code = "sharing_failed"
+    status = 503
 
 
 class RequestError(HtmlgenError):

@@ -24,6 +24,14 @@ class Settings(BaseSettings):
     adapter: str | None = Field(
         None, description="Local folder or hub id of a LoRA adapter, or `none`. Unset: the preset's own."
     )
+    adapters: str = Field(
+        "runs",
+        description="Folder of training runs: every finished adapter in it can be chosen in the chat and the API.",
+    )
+    revision: str | None = Field(
+        None,
+        description="Commit or tag of the hub model in `HTMLGEN_MODEL`, or pairs `owner/name@commit, …`. Unset: the newest.",
+    )
     quantization: Quantization = Field(
         "4bit",
         description="`4bit` (NF4, least memory), `8bit` or `none` (bf16, 4x the memory; fp32 on a CPU without bf16, 8x).",
@@ -60,6 +68,27 @@ class Settings(BaseSettings):
     oauth_users: str | None = Field(
         None,
         description="Who may come in by OAuth, with commas: `ann@example.com`, `@example.com`, or `*` for whoever the provider knows.",
+    )
+    share: bool = Field(
+        False,
+        description="Opens an ngrok tunnel at start and prints its link; needs `NGROK_AUTHTOKEN`. Like `make share`.",
+    )
+    share_domain: str | None = Field(
+        None, description="The domain of the link, reserved for your ngrok account. Unset: the one ngrok gives."
+    )
+    share_oauth: str | None = Field(
+        None,
+        description="A log-in at ngrok before ours: `google`, `github`, `gitlab`, `linkedin`, `microsoft` or `twitch`.",
+    )
+    share_emails: str | None = Field(
+        None, description="With `HTMLGEN_SHARE_OAUTH`, who passes: `ann@example.com, @example.com`. Unset: any account."
+    )
+    share_ips: str | None = Field(
+        None,
+        description="Addresses that may use the link, with commas: `203.0.113.0/24`, or ngrok's IP policies (`ipp_…`).",
+    )
+    share_policy: str | None = Field(
+        None, description="A file with an ngrok traffic policy, YAML or JSON; its rules run after the ones above."
     )
 
 
