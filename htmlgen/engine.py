@@ -3,9 +3,12 @@
 import math
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, fields
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from htmlgen.errors import RequestError
+
+if TYPE_CHECKING:
+    from htmlgen.models import Model
 
 FinishReason = Literal["stop", "length", "cancelled"]
 
@@ -57,7 +60,8 @@ class GenerationRequest:
     """One page to write.
 
     `page` is the current page when the instruction is an edit, else None. `prefix` is what an earlier generation of
-    the same request already wrote: the engine goes on right after it and yields only what is new.
+    the same request already wrote: the engine goes on right after it and yields only what is new. `model` is the id of
+    one of the engine's models; empty is its first.
 
     Raises:
         RequestError: the instruction is empty, or a text cannot be written in UTF-8.
@@ -67,11 +71,13 @@ class GenerationRequest:
     page: str | None = None
     prefix: str = ""
     sampling: Sampling = Sampling()
+    model: str = ""
 
     def __post_init__(self) -> None:
         if not self.instruction.strip():
             raise RequestError("The prompt is empty. Say what page you want.")
-        for name, text in (("instruction", self.instruction), ("page", self.page), ("prefix", self.prefix)):
+        texts = ("instruction", self.instruction), ("page", self.page), ("prefix", self.prefix), ("model", self.model)
+        for name, text in texts:
             try:
                 (text or "").encode()
             except UnicodeEncodeError as error:
@@ -104,7 +110,8 @@ class Delta:
 class Engine(Protocol):
     """Writes text for requests.
 
-    Closing the iterator that `stream` gives (or cancelling its task) ends the generation within one token.
+    Closing the iterator that `stream` gives (or cancelling its task) ends the generation within one token. Up to
+    `places` streams may be open at once; what one of them does, errors included, changes nothing in another.
     """
 
     @property
@@ -117,12 +124,27 @@ class Engine(Protocol):
         """What it is doing while it loads, in a sentence for users ("Downloading …, 40 %"); then "Ready." and what is odd."""
         ...
 
+    @property
+    def models(self) -> "tuple[Model, ...]":
+        """What a request can choose, the default first; read anew each time, so that a new adapter is there at once."""
+        ...
+
+    @property
+    def places(self) -> int:
+        """Generations that may run at once, at least 1. The rest wait in the studio's line."""
+        ...
+
     async def load(self) -> None:
-        """Loads the model; returns at once when that has been done. Raises ModelError."""
+        """Loads the default model; returns at once when that has been done. Raises ModelError."""
         ...
 
     def stream(self, request: GenerationRequest) -> AsyncIterator[Delta]:
-        """Yields deltas as tokens are made. Raises PromptTooLong, GenerationFailed or OutOfMemory."""
+        """Yields deltas as tokens are made; a model that is not in memory is loaded first, which `status` tells of.
+
+        Raises:
+            RequestError: there is no such model, the prompt is too long, or the generation broke off.
+            ModelError: the model cannot be loaded (whatever was in memory still works), or memory ran out.
+        """
         ...
 
     async def close(self) -> None:

@@ -34,6 +34,7 @@ from htmlgen.errors import (
     SettingsError,
 )
 from htmlgen.loader import Loaded, explained, free_memory, load
+from htmlgen.models import Model
 from htmlgen.presets import PRESETS, Preset, find_preset
 from htmlgen.prompt import FORMATS, answer_ids, format_prompt, prompt_ids
 from htmlgen.settings import Quantization, Settings
@@ -108,6 +109,16 @@ class LocalEngine:
         return (
             f"{self.preset.name} without adapter" if self.adapter is None else f"{self.preset.name} with {self.adapter}"
         )
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """What a request can choose, the default first."""
+        return (Model(self.name, self.name, self.preset.base, self.adapter),)
+
+    @property
+    def places(self) -> int:
+        """Generations that may run at once."""
+        return 1
 
     @property
     def status(self) -> str:

@@ -5,8 +5,9 @@
     async with aclosing(studio.generate(GenerationRequest("a login page"))) as events:
         async for event in events: ...
 
-The model writes one page at a time. Everybody else stands in line, first come first served, and hears of every step
-forward. Whoever closes the iterator (or is cancelled in it) leaves the line or ends the generation within one token.
+The engine writes as many pages at once as it has places. Everybody else stands in line, first come first served, and
+hears of every step forward. Whoever closes the iterator (or is cancelled in it) leaves the line or ends the generation
+within one token.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from typing import Literal, cast
 from htmlgen.engine import Delta, Engine, FinishReason, GenerationRequest, Usage
 from htmlgen.errors import Busy, GenerationFailed, HtmlgenError, ModelError, NotReady, RequestError
 from htmlgen.extract import HtmlExtractor
+from htmlgen.models import find_model
 from htmlgen.page import LivePage, PageShelf
 from htmlgen.settings import Settings
 
@@ -31,7 +33,7 @@ PROGRESS_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """Waiting. `position` is 1 when only the page being written now is ahead."""
+    """Waiting. `position` is 1 when nobody is ahead but those whose pages are being written."""
 
     position: int
 
@@ -39,6 +41,13 @@ class Queued:
 @dataclass(frozen=True, slots=True)
 class Started:
     """The engine has taken the request up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preparing:
+    """The engine loads the model that was asked for; `status` is a sentence for users. Comes between Started and text."""
+
+    status: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +83,7 @@ class Finished:
     """None when the page was cut at HTMLGEN_MAX_PAGE_BYTES, before the engine had counted."""
 
 
-Event = Queued | Started | Prose | PageOpened | Progress | Finished
+Event = Queued | Started | Preparing | Prose | PageOpened | Progress | Finished
 
 
 class Studio:
@@ -86,7 +95,8 @@ class Studio:
         self.error: HtmlgenError | None = None
         self._loading: asyncio.Task[None] | None = None
         self._line: list[asyncio.Event] = []
-        """Who is being served ([0]) and who waits, in order; each is told when somebody ahead has left."""
+        """Who is being served (as many as the engine has places) and who waits, in order; each is told when somebody
+        ahead has left."""
 
     @property
     def status(self) -> str:
@@ -97,8 +107,13 @@ class Studio:
 
     @property
     def waiting(self) -> int:
-        """Requests in line behind the one being served."""
-        return max(0, len(self._line) - 1)
+        """Requests in line behind those being served."""
+        return max(0, len(self._line) - self.engine.places)
+
+    @property
+    def running(self) -> int:
+        """Requests being served now."""
+        return min(len(self._line), self.engine.places)
 
     async def start(self) -> None:
         """Begins to load the model in the background; `wait_ready` tells when that is done."""
@@ -147,14 +162,14 @@ class Studio:
         Raises:
             NotReady: the model is still loading.
             Busy: as many wait already as may.
-            RequestError: the request is too long, or `page` is being written right now.
+            RequestError: the request is too long, `page` is being written right now, or there is no such model.
             HtmlgenError: whatever the engine raises; the next generation is not harmed.
         """
         self._admit(request, page)
         turn = asyncio.Event()
         self._line.append(turn)
         try:
-            while position := self._line.index(turn):
+            while (position := self._line.index(turn) - self.engine.places + 1) > 0:
                 yield Queued(position)
                 await turn.wait()
                 turn.clear()
@@ -181,7 +196,8 @@ class Studio:
             )
         if page is not None and not page.finished:
             raise RequestError("This page is being written right now. Wait until it is finished, or stop it.")
-        if len(self._line) > self.settings.queue_size:
+        find_model(self.engine.models, request.model)
+        if len(self._line) >= self.settings.queue_size + self.engine.places:
             raise Busy(self.waiting)
 
     async def _write(self, request: GenerationRequest, page: LivePage | None) -> AsyncGenerator[Event, None]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from htmlgen.engine import Delta, GenerationRequest, Sampling
 from htmlgen.errors import Busy, GenerationFailed, ModelError, ModelNotFound, NotReady, OutOfMemory, RequestError
+from htmlgen.models import Model
 from htmlgen.page import LivePage, PageShelf
 from htmlgen.settings import Settings
 from htmlgen.studio import Event, Finished, PageOpened, Progress, Prose, Queued, Started, Studio
@@ -154,6 +155,47 @@ async def test_requests_are_served_one_at_a_time_in_order_and_see_the_queue_move
     assert [client.places for client in clients] == [[], [1], [2, 1], [3, 2, 1]]
     assert all(isinstance(client.events[-1], Finished) for client in clients)
     assert studio.waiting == 0
+
+
+@pytest.mark.parametrize("places", [2, 3])
+async def test_as_many_are_served_at_once_as_the_engine_has_places(places: int) -> None:
+    engine = ScriptedEngine(DOCUMENT, delay=0.002, places=places)
+    studio = await ready(engine, queue_size=3)
+    clients = [Client(studio, f"page {n}") for n in range(places + 3)]
+    await settle()
+    assert (studio.running, studio.waiting) == (places, 3)
+    with pytest.raises(Busy, match="3 requests are waiting"):
+        await collect(studio, ask())
+    await asyncio.gather(*(client.task for client in clients))
+    assert engine.most == places
+    assert [request.instruction for request in engine.requests] == [f"page {n}" for n in range(places + 3)]
+    assert [client.places[:1] for client in clients] == [[]] * places + [[1], [2], [3]]
+    assert all(isinstance(client.events[-1], Finished) for client in clients)
+
+
+async def test_one_that_fails_or_is_stopped_does_not_disturb_the_one_beside_it() -> None:
+    engine = ScriptedEngine(DOCUMENT, delay=0.005, places=2)
+    studio = await ready(engine)
+    steady, stopped = Client(studio, "steady"), Client(studio, "stopped")
+    await stopped.opened()
+    await stopped.stop()
+    engine.error = GenerationFailed("broke")
+    failing = Client(studio, "failing")
+    with pytest.raises(GenerationFailed):
+        await failing.task
+    await steady.task
+    assert steady.page.html.strip() == "".join(DOCUMENT)
+    assert studio.running == engine.running == 0
+
+
+async def test_a_model_that_is_not_there_is_refused_before_the_line() -> None:
+    engine = ScriptedEngine(models=[Model("a", "A", "base"), Model("b", "B", "base")], by_model={"b": ["<p>from b"]})
+    studio = await ready(engine)
+    with pytest.raises(RequestError, match=r"no model 'c'.*a, b"):
+        await collect(studio, ask(model="c"))
+    end = (await collect(studio, ask(model="b")))[-1]
+    assert isinstance(end, Finished)
+    assert end.text == "<p>from b"
 
 
 async def test_one_more_than_may_wait_is_told_so_at_once() -> None:

@@ -4,7 +4,8 @@ HTMLGEN_SCRIPT names a JSON file, read anew for each request:
     {"chunks": ["<!DOCTYPE html>", …], "delay": seconds, "first_delay": seconds, "cut": tokens, "error": "…"}
 or {"answers": [{…}, {…}]}: the n-th request since the file was written gets the n-th of them, and the last one again.
 The server loads while the file says {"loading": true}, and fails to if it says {"load_error": "…"}. What was asked is
-appended to the same name + ".log".
+appended to the same name + ".log". {"places": 2} lets two run at once, {"models": ["a", "b"]} offers these, and
+{"by_model": {"a": {"chunks": …}}} gives one of them a script of its own.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import htmlgen.local
 from htmlgen.engine import Delta, GenerationRequest
 from htmlgen.errors import GenerationFailed, ModelNotFound
+from htmlgen.models import Model, find_model
 from htmlgen.presets import PRESETS
 from tests.scripted import ScriptedEngine
 
@@ -49,19 +52,34 @@ class FileEngine(ScriptedEngine):
         with LOG.open("a") as log:
             log.write(json.dumps(asdict(request)) + "\n")
         script = read_script()
+        script = script.get("by_model", {}).get(find_model(self.models, request.model).id, script)
         answers = script.get("answers", [script])
         answer: dict[str, Any] = answers[min(asked, len(answers) - 1)]
         return answer
 
+    @property
+    def models(self) -> tuple[Model, ...]:
+        return tuple(Model(id, id.capitalize(), "a script") for id in read_script().get("models", ["scripted"]))
+
+    @models.setter
+    def models(self, models: Any) -> None: ...
+
+    @property
+    def places(self) -> int:
+        return int(read_script().get("places", 1))
+
+    @places.setter
+    def places(self, places: int) -> None: ...
+
     async def stream(self, request: GenerationRequest) -> AsyncIterator[Delta]:
         script = self.next_script(request)
-        self.script, self.delay = script["chunks"], script.get("delay", 0.0)
-        self.error = GenerationFailed(script["error"]) if script.get("error") else None
+        error = GenerationFailed(script["error"]) if script.get("error") else None
         if "cut" in script:
             request = replace(request, sampling=replace(request.sampling, max_new_tokens=script["cut"]))
         await asyncio.sleep(script.get("first_delay", 0.0))
-        async for delta in super().stream(request):
-            yield delta
+        async with aclosing(self.follow(request, script["chunks"], script.get("delay", 0.0), error)) as deltas:
+            async for delta in deltas:
+                yield delta
 
 
 # app.py takes its engine from here when it is imported.
