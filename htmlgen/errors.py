@@ -5,7 +5,8 @@
     ├── ModelError           the model cannot be loaded
     │   ├── ModelNotFound    no such preset, folder or hub id, or no network to fetch it
     │   ├── AdapterMismatch  the adapter was made for another base
-    │   └── OutOfMemory      too little memory to load the model or to finish a page
+    │   ├── OutOfMemory      too little memory to load the model or to finish a page
+    │   └── ServerUnavailable  the server in HTMLGEN_SERVER cannot be reached, or does not let us in
     ├── SharingFailed        no tunnel, or the one there was is gone
     └── RequestError         this one request cannot be served; the next one can
         ├── PromptTooLong    the prompt leaves no room in the model's context
@@ -13,6 +14,8 @@
         ├── NotReady         the model is still loading
         ├── PageNotFound     no page with that id, or no longer kept
         ├── GenerationFailed the engine broke off
+        ├── ServerBusy       the server in HTMLGEN_SERVER has too much to do
+        ├── ServerRefused    the server in HTMLGEN_SERVER does not take this request
         ├── Unauthorized     nobody is logged in, or a key is not known
         ├── TooManyRequests  more requests than one may send
         └── BodyTooLarge     a body longer than the route reads
@@ -50,6 +53,10 @@ class AdapterMismatch(ModelError):
 
 class OutOfMemory(ModelError):
     code = "out_of_memory"
+
+
+class ServerUnavailable(ModelError):
+    code = "server_unavailable"
 
 
 class SharingFailed(HtmlgenError):
@@ -100,6 +107,16 @@ class PageNotFound(RequestError):
 class GenerationFailed(RequestError):
     code = "generation_failed"
     status = 500
+
+
+class ServerBusy(RequestError):
+    code = "server_busy"
+    status = 503
+
+
+class ServerRefused(RequestError):
+    code = "server_refused"
+    status = 502
 
 
 class Unauthorized(RequestError):

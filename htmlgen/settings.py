@@ -19,7 +19,7 @@ class Settings(BaseSettings):
 
     model: str | None = Field(
         None,
-        description="Preset, local folder or hub id. Unset: `codellama` on a CUDA GPU with 8 GiB free, else `demo`.",
+        description="Preset, local folder or hub id; with `openai` the server's name for it. Unset: `codellama` on a CUDA GPU with 8 GiB free, else `demo`; with `openai` the first that the server lists.",
     )
     adapter: str | None = Field(
         None, description="Local folder or hub id of a LoRA adapter, or `none`. Unset: the preset's own."
@@ -37,7 +37,29 @@ class Settings(BaseSettings):
         description="`4bit` (NF4, least memory), `8bit` or `none` (bf16, 4x the memory; fp32 on a CPU without bf16, 8x).",
     )
     prompt_format: str | None = Field(
-        None, description="`codellama-instruct`, `alpaca` or `plain`. Unset: the one saved with the adapter or model."
+        None,
+        description="`codellama-instruct`, `alpaca` or `plain`; with `openai` also `chat`, the server's own chat template. Unset: the one saved with the adapter, model or tokenizer, else `alpaca`.",
+    )
+    engine: Literal["local", "openai"] = Field(
+        "local",
+        description="`local` runs the model in this process; `openai` has an OpenAI-compatible server do it (vLLM, llama.cpp, Ollama, TGI; docs/scale.md).",
+    )
+    server: str | None = Field(None, description="With `openai`: the server's URL, such as `http://gpu-1:8000/v1`.")
+    server_key: SecretStr | None = Field(None, description="With `openai`: the server's API key, if it wants one.")
+    server_tokenizer: str | None = Field(
+        None,
+        description="With `openai`: folder or hub id of the model's tokenizer. Prompts then go as token ids, the very ones of training, where the server takes ids. Unset: as text.",
+    )
+    server_context: int | None = Field(
+        None,
+        ge=1,
+        description="With `openai`: tokens of the model's context, where neither the server nor the tokenizer tells.",
+    )
+    server_places: int = Field(
+        8, ge=1, description="With `openai`: pages that the server may write at once; more stand in line here."
+    )
+    server_timeout: float = Field(
+        300, gt=0, description="With `openai`: seconds to wait for the first token, the server's own queue included."
     )
     queue_size: int = Field(
         8, ge=0, description="Requests that may wait for the model; one more is told that it is busy."
