@@ -1,25 +1,18 @@
-"""The routes that serve pages, the prelude's place in them, and the guard in front of the app."""
+"""The routes that serve pages, and the prelude's place in them."""
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import AsyncIterator
-from typing import Any
 
 import httpx
 import pytest
 import uvicorn
-from fastapi import FastAPI, WebSocket
-from fastapi.responses import HTMLResponse, PlainTextResponse, StreamingResponse
+from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.testclient import TestClient
-from starlette.websockets import WebSocketDisconnect
 
-from htmlgen.isolation import FEATURES, page_headers
-from htmlgen.origin import APP_HEADERS, protect
+from htmlgen.isolation import FEATURES
 from htmlgen.page import LivePage, PageShelf
 from htmlgen.preview import PRELUDE, PreludeInsertion, make_preview
 
@@ -267,100 +260,3 @@ def test_the_prelude_does_not_end_itself() -> None:
     script = PRELUDE.removeprefix(b"<script>").removesuffix(b"</script>").lower()
     assert b"</script" not in script
     assert b"<!--" not in script
-
-
-# The guard
-
-
-def make_app(**options: Any) -> FastAPI:
-    """An app as open as Chainlit is: any origin may call it, with cookies."""
-    app = FastAPI()
-    app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_credentials=True, allow_methods=["*"])
-
-    @app.get("/")
-    async def home() -> HTMLResponse:
-        return HTMLResponse("<h1>app</h1>")
-
-    @app.api_route("/api", methods=["GET", "POST"])
-    async def api() -> PlainTextResponse:
-        return PlainTextResponse("secret")
-
-    @app.get("/page")
-    async def page() -> HTMLResponse:
-        return HTMLResponse("x", headers=page_headers())
-
-    @app.get("/stream")
-    async def stream() -> StreamingResponse:
-        return StreamingResponse(iter(["a", "b"]))
-
-    @app.websocket("/ws")
-    async def ws(websocket: WebSocket) -> None:
-        await websocket.accept()
-        await websocket.send_text("hello")
-        await websocket.close()
-
-    protect(app, **options)
-    return app
-
-
-OWN = {"origin": "http://app.example:8000", "host": "app.example:8000"}
-GUARDED = [
-    ({}, True),  # curl
-    (OWN, True),
-    ({"origin": "HTTP://APP.example:8000", "host": "app.EXAMPLE:8000"}, True),
-    ({"origin": "https://x.ngrok.app", "host": "x.ngrok.app"}, True),
-    ({"origin": "https://x.ngrok.app", "host": "x.ngrok.app:443"}, True),
-    ({"origin": "http://[::1]:8000", "host": "[::1]:8000"}, True),
-    ({"origin": "https://public.example", "host": "127.0.0.1:8000", "x-forwarded-host": "public.example, inner"}, True),
-    ({"origin": "https://friend.example"}, True),
-    ({"origin": "null"}, False),
-    ({"origin": ""}, False),
-    ({"origin": "https://evil.example"}, False),
-    ({"origin": "http://app.example:8001", "host": "app.example:8000"}, False),
-    ({"origin": "http://app.example", "host": "app.example:8000"}, False),
-    ({"origin": "http://app.example.evil:8000", "host": "app.example:8000"}, False),
-    ({"origin": "file://", "host": "app.example:8000"}, False),
-    ({"origin": "http://app.example:port", "host": "app.example:port"}, False),
-    ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, False),
-    ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}, True),
-    ({"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors"}, True),
-    ({"sec-fetch-site": "none", "sec-fetch-mode": "navigate"}, True),
-]
-
-
-@pytest.mark.parametrize(("headers", "allowed"), GUARDED)
-def test_only_the_apps_own_pages_reach_it(headers: dict[str, str], allowed: bool) -> None:
-    client = TestClient(make_app(allowed=["https://friend.example"]))
-    for method in ("GET", "POST"):
-        response = client.request(method, "/api", headers=headers)
-        assert response.status_code == (200 if allowed else 403)
-        if not allowed:
-            assert response.json()["error"]["code"] == "foreign_origin"
-            assert "access-control-allow-origin" not in response.headers
-    refused = contextlib.nullcontext() if allowed else pytest.raises(WebSocketDisconnect)
-    with refused, client.websocket_connect("/ws", headers=headers) as websocket:
-        assert websocket.receive_text() == "hello"
-
-
-def test_a_preflight_of_another_site_is_refused() -> None:
-    asked = {"origin": "https://evil.example", "access-control-request-method": "POST"}
-    response = TestClient(make_app()).options("/api", headers=asked)
-    assert response.status_code == 403
-    assert "access-control-allow-origin" not in response.headers
-
-
-def test_the_apps_own_responses_say_what_they_may_contain_and_pages_keep_their_own_policy() -> None:
-    client = TestClient(make_app())
-    for path in ("/", "/api", "/stream", "/missing"):
-        headers = client.get(path).headers
-        assert {name: headers[name] for name in APP_HEADERS} == APP_HEADERS
-    page = client.get("/page").headers
-    assert page["content-security-policy"] == page_headers()["Content-Security-Policy"]
-    # With it a browser refuses to open a sandboxed document in a tab.
-    assert "cross-origin-opener-policy" not in page
-
-
-def test_protecting_twice_is_protecting_once() -> None:
-    app = make_app()
-    protect(app)
-    assert len([m for m in app.user_middleware if "OriginGuard" in str(m.cls)]) == 1
