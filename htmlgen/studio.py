@@ -21,6 +21,7 @@ from typing import Literal, cast
 from htmlgen.engine import Delta, Engine, FinishReason, GenerationRequest, Usage
 from htmlgen.errors import Busy, GenerationFailed, HtmlgenError, ModelError, NotReady, RequestError
 from htmlgen.extract import HtmlExtractor
+from htmlgen.metrics import Generation, Metrics
 from htmlgen.models import find_model
 from htmlgen.page import LivePage, PageShelf
 from htmlgen.settings import Settings
@@ -65,6 +66,14 @@ class PageOpened:
 
 
 @dataclass(frozen=True, slots=True)
+class Wrote:
+    """A piece of the model's text, and what it added to the page; the pieces joined are `Finished.text` and the page."""
+
+    text: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """Pieces of text so far, which is tokens but for characters that took several, and pieces per second."""
 
@@ -83,7 +92,7 @@ class Finished:
     """None when the page was cut at HTMLGEN_MAX_PAGE_BYTES, before the engine had counted."""
 
 
-Event = Queued | Started | Preparing | Prose | PageOpened | Progress | Finished
+Event = Queued | Started | Preparing | Prose | PageOpened | Wrote | Progress | Finished
 
 
 class Studio:
@@ -93,6 +102,7 @@ class Studio:
         self.engine, self.shelf, self.settings = engine, shelf, settings
         self.state: Literal["loading", "ready", "failed"] = "loading"
         self.error: HtmlgenError | None = None
+        self.metrics = Metrics(self)
         self._loading: asyncio.Task[None] | None = None
         self._line: list[asyncio.Event] = []
         """Who is being served (as many as the engine has places) and who waits, in order; each is told when somebody
@@ -165,23 +175,25 @@ class Studio:
             RequestError: the request is too long, `page` is being written right now, or there is no such model.
             HtmlgenError: whatever the engine raises; the next generation is not harmed.
         """
-        self._admit(request, page)
-        turn = asyncio.Event()
-        self._line.append(turn)
-        try:
-            while (position := self._line.index(turn) - self.engine.places + 1) > 0:
-                yield Queued(position)
-                await turn.wait()
-                turn.clear()
-            yield Started()
-            async with aclosing(self._write(request, page)) as events:
-                async for event in events:
-                    yield event
-        finally:
-            place = self._line.index(turn)
-            del self._line[place]
-            for behind in self._line[place:]:
-                behind.set()
+        with self.metrics.generation() as counted:
+            self._admit(request, page)
+            turn = asyncio.Event()
+            self._line.append(turn)
+            try:
+                while (position := self._line.index(turn) - self.engine.places + 1) > 0:
+                    yield Queued(position)
+                    await turn.wait()
+                    turn.clear()
+                counted.start()
+                yield Started()
+                async with aclosing(self._write(request, page, counted)) as events:
+                    async for event in events:
+                        yield event
+            finally:
+                place = self._line.index(turn)
+                del self._line[place]
+                for behind in self._line[place:]:
+                    behind.set()
 
     def _admit(self, request: GenerationRequest, page: LivePage | None) -> None:
         if self.error is not None:
@@ -200,7 +212,9 @@ class Studio:
         if len(self._line) >= self.settings.queue_size + self.engine.places:
             raise Busy(self.waiting)
 
-    async def _write(self, request: GenerationRequest, page: LivePage | None) -> AsyncGenerator[Event, None]:
+    async def _write(
+        self, request: GenerationRequest, page: LivePage | None, counted: Generation
+    ) -> AsyncGenerator[Event, None]:
         extractor = HtmlExtractor()
         text = [request.prefix]
         already = 0 if page is None else len(page.html)
@@ -209,7 +223,7 @@ class Studio:
         failed = False
         reason: FinishReason = "cancelled"  # what stands if this generator is closed before its end
         usage: Usage | None = None
-        new_tokens, first_at, told_at = 0, 0.0, 0.0
+        new_tokens, first_at, told_at, full = 0, 0.0, 0.0, False
 
         def progress() -> Progress:
             seconds = time.monotonic() - first_at
@@ -240,9 +254,15 @@ class Studio:
                         if page is None:
                             page = self.shelf.new()
                             yield PageOpened(page)
-                        if not self._append(page, html):
-                            reason = "length"
-                            break
+                        kept = self._append(page, html)
+                        full, html = len(kept) < len(html), kept
+                    if delta.text:
+                        counted.write()
+                    if delta.text or html:
+                        yield Wrote(delta.text, html)
+                    if full:
+                        reason = "length"
+                        break
                     if delta.text:
                         now = time.monotonic()
                         new_tokens += 1
@@ -254,6 +274,7 @@ class Studio:
                         break
             if page is not None:
                 page.finish(reason)
+            counted.finish(reason, usage)
             yield Finished(page, "".join(text), reason, usage)
         except HtmlgenError:
             failed = True
@@ -270,9 +291,10 @@ class Studio:
             if page is not None and not page.finished:
                 page.finish(None if failed else reason)
 
-    def _append(self, page: LivePage, html: str) -> bool:
-        """Appends what fits; False when the page is full."""
+    def _append(self, page: LivePage, html: str) -> str:
+        """Appends what fits and returns it: less than `html` when the page is full."""
         room = self.settings.max_page_bytes - page.size
         data = html.encode(errors="replace")
-        page.append(html if len(data) <= room else data[:room].decode(errors="ignore"))
-        return len(data) <= room
+        kept = html if len(data) <= room else data[:room].decode(errors="ignore")
+        page.append(kept)
+        return kept
