@@ -12,6 +12,16 @@ if TYPE_CHECKING:
 
 FinishReason = Literal["stop", "length", "cancelled"]
 
+RANGES: dict[str, tuple[float, float]] = {
+    "temperature": (0.0, 2.0),
+    "top_p": (0.0, 1.0),
+    "top_k": (0, 1_000_000),
+    "repetition_penalty": (1.0, 2.0),
+    "max_new_tokens": (1, 1_000_000),
+    "seed": (0, 2**63 - 1),
+}
+"""Least and greatest value of every field of `Sampling`; a top_p of 0 itself would leave no token."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
@@ -35,13 +45,9 @@ class Sampling:
     """The same seed and settings give the same page; None takes a new one each time."""
 
     def __post_init__(self) -> None:
-        for name, low, high in (
-            ("temperature", 0.0, 2.0),
-            ("top_p", 0.0, 1.0),
-            ("top_k", 0, 1_000_000),
-            ("repetition_penalty", 1.0, 2.0),
-            ("max_new_tokens", 1, 1_000_000),
-        ):
+        for name, (low, high) in RANGES.items():
+            if name == "seed":
+                continue
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
                 raise RequestError(f"{name} must be a number, not {value!r}.")
@@ -51,7 +57,7 @@ class Sampling:
             value = getattr(self, name)
             if not (value is None and name == "seed") and (isinstance(value, bool) or not isinstance(value, int)):
                 raise RequestError(f"{name} must be a whole number, not {value!r}.")
-        if self.seed is not None and not 0 <= self.seed < 2**63:
+        if self.seed is not None and not RANGES["seed"][0] <= self.seed <= RANGES["seed"][1]:
             raise RequestError(f"seed is {self.seed} but must be between 0 and 2^63 - 1.")
 
 
@@ -105,6 +111,8 @@ class Delta:
     text: str
     finish_reason: FinishReason | None = None
     usage: Usage | None = None
+    status: str = ""
+    """Before any text: what the engine does first, such as loading the model asked for, in a sentence for users."""
 
 
 class Engine(Protocol):
