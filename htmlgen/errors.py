@@ -8,6 +8,7 @@
     │   ├── OutOfMemory      too little memory to load the model or to finish a page
     │   └── ServerUnavailable  the server in HTMLGEN_SERVER cannot be reached, or does not let us in
     ├── SharingFailed        no tunnel, or the one there was is gone
+    ├── StorageFailed        the disk is full, or the database locked or out of reach
     └── RequestError         this one request cannot be served; the next one can
         ├── PromptTooLong    the prompt leaves no room in the model's context
         ├── Busy             the queue is full
@@ -61,6 +62,13 @@ class ServerUnavailable(ModelError):
 
 class SharingFailed(HtmlgenError):
     code = "sharing_failed"
+    status = 503
+
+
+class StorageFailed(HtmlgenError):
+    """Begins with what is not saved, or cannot be read."""
+
+    code = "storage_failed"
     status = 503
 
 

@@ -74,6 +74,14 @@ class Settings(BaseSettings):
     max_prompt_chars: int = Field(
         200_000, ge=1, description="Characters of a prompt or a current page; more is refused unread."
     )
+    data: str = Field(
+        "data",
+        description="Folder of what is kept: the database, log-in secret and uploads. Whoever can read it reads every chat.",
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        description="`postgresql://user:password@host/name`, or `sqlite:///path`. Unset: SQLite in `HTMLGEN_DATA`.",
+    )
     password: SecretStr | None = Field(
         None,
         description="One password for everybody who may come in; each log-in by it has chats of its own. Unset: accounts, OAuth, or only this machine.",
@@ -112,6 +120,12 @@ class Settings(BaseSettings):
     share_policy: str | None = Field(
         None, description="A file with an ngrok traffic policy, YAML or JSON; its rules run after the ones above."
     )
+
+    @property
+    def database(self) -> str:
+        """The URL for `Store.open`; it may hold a password."""
+        url = self.database_url
+        return f"sqlite:///{self.data}/htmlgen.db" if url is None else url.get_secret_value()
 
 
 def load_settings() -> Settings:
