@@ -80,9 +80,13 @@ TABLE: tuple[tuple[str, str, Access], ...] = (
     ("GET", "/pages/{page_id}/live", Access.USER),
     ("GET", "/pages/{page_id}/source", Access.USER),
     ("GET", "/pages/{page_id}/download", Access.USER),
+    ("POST", "/pages/{page_id}/draft", Access.USER),
     # Published pages: whoever has the link, and the password if there is one
     ("GET", "/p/{token}", Access.OPEN),
     ("POST", "/p/{token}", Access.LOGIN),
+    ("GET", "/publications", Access.USER),
+    ("POST", "/publications", Access.USER),
+    ("DELETE", "/publications/{token}", Access.USER),
     # Programs
     ("GET", "/ready", Access.OPEN),
     ("POST", "/generate_html", Access.API),
