@@ -1,6 +1,6 @@
-"""LivePage: a document that grows while any number of readers follow it. PageShelf: the pages that are kept.
+"""LivePage: a document that grows while any number of readers follow it. PageShelf: the pages that are kept in memory.
 
-    page = shelf.new()
+    page = shelf.new(owner="ann")
     page.append("<h1>Hello"); page.append("</h1>"); page.finish("stop")
     async for chunk in page.read(): ...
 
@@ -13,9 +13,13 @@ import asyncio
 import secrets
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
 
 from htmlgen.engine import FinishReason
 from htmlgen.errors import PageNotFound
+
+if TYPE_CHECKING:
+    from htmlgen.store import Store
 
 CHUNK = 65_536
 """Bytes handed to a reader at a time: what a stuck reader holds in memory at most, next to its socket's buffer."""
@@ -25,10 +29,12 @@ FRAME = 1 / 60
 
 
 class LivePage:
-    """An append-only document. Its id is 192 random bits, in the letters that URLs may have: who knows it may read it."""
+    """An append-only document. Its id is 192 random bits, in the letters that URLs may have."""
 
-    def __init__(self) -> None:
-        self.id = secrets.token_urlsafe(24)
+    def __init__(self, owner: str = "local", id: str | None = None) -> None:
+        self.id = id or secrets.token_urlsafe(24)
+        self.owner = owner
+        """The user who may read it; "local" without a log-in."""
         self.finished = False
         """No more comes, unless the page is reopened."""
         self.finish_reason: FinishReason | None = None
@@ -93,30 +99,33 @@ class LivePage:
 class PageShelf:
     """Keeps pages by id: at most `max_pages`, of which the one unused the longest goes first.
 
-    A page that is still being written is never dropped, so there may be more of them than that for a while.
+    A page that is still being written is never dropped, so there may be more of them than that for a while. What was
+    dropped, or was there before a restart, comes back from `store`, which the server sets once it is open.
     """
 
-    def __init__(self, max_pages: int) -> None:
+    def __init__(self, max_pages: int, store: "Store | None" = None) -> None:
         assert max_pages >= 1
-        self.max_pages = max_pages
+        self.max_pages, self.store = max_pages, store
         self._pages: OrderedDict[str, LivePage] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._pages)
 
-    def new(self) -> LivePage:
+    def new(self, owner: str = "local") -> LivePage:
         """An empty page with an id of its own."""
-        page = LivePage()
+        return self._keep(LivePage(owner))
+
+    def _keep(self, page: LivePage) -> LivePage:
         self._pages[page.id] = page
         surplus = len(self._pages) - self.max_pages
         if surplus > 0:
-            finished = [other.id for other in self._pages.values() if other.finished]
+            finished = [other.id for other in self._pages.values() if other.finished and other is not page]
             for page_id in finished[:surplus]:
                 del self._pages[page_id]
         return page
 
     def get(self, page_id: str) -> LivePage:
-        """The page with that id.
+        """The page with that id, if it is in memory.
 
         Raises:
             PageNotFound: there is none, or it is no longer kept.
@@ -125,6 +134,32 @@ class PageShelf:
             self._pages.move_to_end(page_id)
         except KeyError as error:
             raise PageNotFound(
-                "This page is not there any more. The server keeps the newest pages in memory: ask for it again in the chat."
+                "There is no such page. It may have been deleted, or never saved: ask for it again in the chat."
             ) from error
         return self._pages[page_id]
+
+    async def find(self, page_id: str) -> LivePage:
+        """The page with that id, from memory or from the store.
+
+        Raises:
+            PageNotFound: it is in neither.
+            StorageFailed: it is not in memory, and the store cannot be read.
+        """
+        if page_id in self._pages or self.store is None:
+            return self.get(page_id)
+        version = await self.store.version(page_id)
+        if version is None or page_id in self._pages:  # while we waited, another reader has found it
+            return self.get(page_id)
+        page = LivePage(version.owner, version.id)
+        page.append(version.html)
+        page.finish(_FINISH_REASONS.get(version.state))
+        # One that another process is writing right now is not kept: it would stay as it is at this moment.
+        return page if version.state == "writing" else self._keep(page)
+
+    def forget(self, page_id: str) -> None:
+        """Takes a page off the shelf, when its chat is deleted. Readers that have it open read it to its end."""
+        self._pages.pop(page_id, None)
+
+
+_FINISH_REASONS: dict[str, FinishReason] = {"finished": "stop", "cut": "length", "stopped": "cancelled"}
+"""What ended a version, in the engine's words; None is a failure."""

@@ -123,13 +123,9 @@ class Store:
     async def begin(
         self, id: str, record: Record, request: GenerationRequest, *, model: str, adapter: str | None = None
     ) -> Version:
-        """Notes that the model begins to write page `id`, or goes on with it: then only its state changes."""
-        with storage(NOT_SAVED):
-            async with self.engine.begin() as connection:
-                again = update(versions).where(versions.c.id == id).values(state="writing").returning(versions)
-                row = (await connection.execute(again)).one_or_none()
-            if row is not None:
-                return _version(row)
+        """A new version that is being written; or the one with that id as it is, if the model goes on with it."""
+        if (version := await self.version(id)) is not None:
+            return version
         return await self._insert(
             id=id,
             chat=record.chat,

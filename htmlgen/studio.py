@@ -1,4 +1,4 @@
-"""One generation: queue -> engine -> extractor -> live page. Chat, API, command line and evaluation all go through it.
+"""One generation: queue -> engine -> extractor -> live page -> store. Chat, API, command line and evaluation all go through it.
 
     studio = Studio(engine, PageShelf(settings.max_pages), settings)
     await studio.start()
@@ -19,12 +19,14 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from htmlgen.engine import Delta, Engine, FinishReason, GenerationRequest, Usage
-from htmlgen.errors import Busy, GenerationFailed, HtmlgenError, ModelError, NotReady, RequestError
+from htmlgen.errors import Busy, GenerationFailed, HtmlgenError, ModelError, NotReady, RequestError, StorageFailed
 from htmlgen.extract import HtmlExtractor
 from htmlgen.metrics import Generation, Metrics
 from htmlgen.models import find_model
 from htmlgen.page import LivePage, PageShelf
+from htmlgen.recorder import Recorder
 from htmlgen.settings import Settings
+from htmlgen.store import Record, State, Version
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +65,8 @@ class PageOpened:
     """The page has begun: `page` can be read from now on, while it grows."""
 
     page: LivePage
+    version: Version | None = None
+    """Its row in the store, which has its number; None without a record, and while the database cannot or will not yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,13 @@ class Finished:
     finish_reason: FinishReason
     usage: Usage | None
     """None when the page was cut at HTMLGEN_MAX_PAGE_BYTES, before the engine had counted."""
+    version: Version | None = None
+    """The page as it is saved; None when it is not, or when nobody asked for that."""
+    unsaved: StorageFailed | None = None
+    """Why a page that should be saved is not: tell it, for nothing else does."""
 
+
+_STATES: dict[FinishReason, State] = {"stop": "finished", "length": "cut", "cancelled": "stopped"}
 
 Event = Queued | Started | Preparing | Prose | PageOpened | Wrote | Progress | Finished
 
@@ -107,6 +117,7 @@ class Studio:
         self._line: list[asyncio.Event] = []
         """Who is being served (as many as the engine has places) and who waits, in order; each is told when somebody
         ahead has left."""
+        self._recorders: set[Recorder] = set()
 
     @property
     def status(self) -> str:
@@ -157,17 +168,21 @@ class Studio:
             raise self.error
 
     async def close(self) -> None:
-        """Stops loading and frees the model."""
+        """Saves the pages that are being written, stops loading and frees the model."""
+        await asyncio.gather(*(recorder.end("stopped") for recorder in self._recorders))
         if self._loading is not None:
             self._loading.cancel()
             await asyncio.gather(self._loading, return_exceptions=True)
         await self.engine.close()
 
-    async def generate(self, request: GenerationRequest, page: LivePage | None = None) -> AsyncGenerator[Event, None]:
+    async def generate(
+        self, request: GenerationRequest, page: LivePage | None = None, record: Record | None = None
+    ) -> AsyncGenerator[Event, None]:
         """Writes one page and tells what happens, ending in `Finished`.
 
         `page` given: continues that finished page from its exact end; `request.prefix` is then the text of `Finished`.
-        A generation that fails or is closed leaves its page finished, with what was written.
+        `record` given: the page is its owner's, and is saved while it is written, if the shelf has a store. A generation
+        that fails or is closed leaves its page finished, with what was written.
 
         Raises:
             NotReady: the model is still loading.
@@ -186,7 +201,7 @@ class Studio:
                     turn.clear()
                 counted.start()
                 yield Started()
-                async with aclosing(self._write(request, page, counted)) as events:
+                async with aclosing(self._write(request, page, record, counted)) as events:
                     async for event in events:
                         yield event
             finally:
@@ -213,7 +228,7 @@ class Studio:
             raise Busy(self.waiting)
 
     async def _write(
-        self, request: GenerationRequest, page: LivePage | None, counted: Generation
+        self, request: GenerationRequest, page: LivePage | None, record: Record | None, counted: Generation
     ) -> AsyncGenerator[Event, None]:
         extractor = HtmlExtractor()
         text = [request.prefix]
@@ -223,6 +238,7 @@ class Studio:
         failed = False
         reason: FinishReason = "cancelled"  # what stands if this generator is closed before its end
         usage: Usage | None = None
+        recorder: Recorder | None = None
         new_tokens, first_at, told_at, full = 0, 0.0, 0.0, False
 
         def progress() -> Progress:
@@ -234,10 +250,13 @@ class Studio:
             already -= len(extractor.feed(request.prefix))
             said = len(extractor.prose)
             if page is not None:
-                yield PageOpened(page)
+                recorder = self._recorder(record, request, page, text)
+                yield PageOpened(page, None if recorder is None else await recorder.begin())
             stream = cast(AsyncGenerator[Delta, None], self.engine.stream(request))
             async with aclosing(stream):
                 async for delta in stream:
+                    if delta.status:
+                        yield Preparing(delta.status)
                     text.append(delta.text)
                     html = extractor.feed(delta.text)
                     if delta.finish_reason is not None:
@@ -252,8 +271,9 @@ class Studio:
                         html, already = html[already:], already - len(html)
                     if html:
                         if page is None:
-                            page = self.shelf.new()
-                            yield PageOpened(page)
+                            page = self.shelf.new(record.owner if record else "local")
+                            recorder = self._recorder(record, request, page, text)
+                            yield PageOpened(page, None if recorder is None else await recorder.begin())
                         kept = self._append(page, html)
                         full, html = len(kept) < len(html), kept
                     if delta.text:
@@ -275,7 +295,11 @@ class Studio:
             if page is not None:
                 page.finish(reason)
             counted.finish(reason, usage)
-            yield Finished(page, "".join(text), reason, usage)
+            if recorder is None:
+                yield Finished(page, "".join(text), reason, usage)
+            else:
+                await recorder.end(_STATES[reason], usage)
+                yield Finished(page, "".join(text), reason, usage, recorder.version, recorder.error)
         except HtmlgenError:
             failed = True
             yield progress()
@@ -290,6 +314,19 @@ class Studio:
         finally:
             if page is not None and not page.finished:
                 page.finish(None if failed else reason)
+            if recorder is not None:
+                self._recorders.discard(recorder)
+                await recorder.end("failed" if failed else _STATES[reason], usage)
+
+    def _recorder(
+        self, record: Record | None, request: GenerationRequest, page: LivePage, text: list[str]
+    ) -> Recorder | None:
+        store = self.shelf.store
+        if record is None or store is None:
+            return None
+        recorder = Recorder(store, record, request, find_model(self.engine.models, request.model), page, text)
+        self._recorders.add(recorder)
+        return recorder
 
     def _append(self, page: LivePage, html: str) -> str:
         """Appends what fits and returns it: less than `html` when the page is full."""

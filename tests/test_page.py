@@ -180,7 +180,7 @@ async def test_the_shelf_drops_the_page_unused_the_longest_but_none_that_is_bein
     shelf.new()
     assert shelf.get(writing.id) is writing
     assert shelf.get(old.id) is old
-    with pytest.raises(PageNotFound, match="not there any more"):
+    with pytest.raises(PageNotFound, match="no such page"):
         shelf.get(used.id)
     for _ in range(5):
         shelf.new()
