@@ -73,7 +73,7 @@ def test_what_an_edit_copies_from_the_page_weighs_more_too(tokenizer: PreTrained
 
 
 def test_batches_hold_every_row_once(tokenizer: PreTrainedTokenizerFast) -> None:
-    batches = pool_batches(5, tokenizer, replace(TINY, context=2048))
+    batches = pool_batches(5, tokenizer, replace(TINY, context=2048, reworded=0.0))
     rows = [encode_pair(pair, tokenizer, 5.0) for pair in pairs(5, 512, edits=TINY.edits)]
     rows = [row for row in rows if len(row.input_ids) <= 2048]
     assert sum(len(ids) for ids, _ in batches) == len(rows)

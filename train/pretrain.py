@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from queue import Queue
+from random import Random
 from threading import Thread
 from typing import Any
 
@@ -25,6 +26,7 @@ import torch.nn.functional as F
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from htmlgen.prompt import format_prompt, prompt_ids, write_prompt_format
+from train.rewording import Pieces, reword
 from train.synthetic import Pair, pairs
 from train.synthetic.draft import escape
 from train.tokenizer import frequent_lines, train_tokenizer
@@ -67,6 +69,8 @@ class PretrainConfig:
     """Weight in the loss of tokens copied from the prompt, and of the lines that an edit changes."""
     edits: float = 0.2
     """Share of the pairs that change a given page."""
+    reworded: float = 0.5
+    """Share of the pairs in which made-up words stand for those that must be copied (train/rewording.py)."""
     eval_every: int = 250
     threads: int = 2
 
@@ -92,8 +96,8 @@ def copied_spans(pair: Pair) -> Iterator[tuple[int, int]]:
             if line not in known:
                 yield start, start + len(line)
             start += len(line) + 1
-        for text in TEXTS.finditer(pair.output):
-            yield text.span(1)
+        for said in TEXTS.finditer(pair.output):
+            yield said.span(1)
 
 
 def encode_pair(pair: Pair, tokenizer: PreTrainedTokenizerFast, copy_weight: float) -> Row:
@@ -114,7 +118,12 @@ def pool_batches(
     seed: int, tokenizer: PreTrainedTokenizerFast, config: PretrainConfig
 ) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """One pool's batches in the order in which they are trained on: ids and weights, each (batch, seq_len)."""
-    rows = [encode_pair(pair, tokenizer, config.copy_weight) for pair in pairs(seed, POOL, edits=config.edits)]
+    pieces, rng = Pieces(tokenizer), Random(seed)
+    rows = []
+    for pair in pairs(seed, POOL, edits=config.edits):
+        if rng.random() < config.reworded:
+            pair = reword(pair, pieces, rng, share=rng.uniform(0.3, 1.0))
+        rows.append(encode_pair(pair, tokenizer, config.copy_weight))
     rows = sorted((row for row in rows if len(row.input_ids) <= config.context), key=lambda row: len(row.input_ids))
     batches, index = [], 0
     while index < len(rows):
