@@ -1,18 +1,16 @@
-"""Adapters: whether one belongs to a base, told from names and shapes before weights are read; and putting it there."""
+"""One adapter: whether it belongs to a base, told from names and shapes before weights are read; and putting it there."""
 
 from __future__ import annotations
 
 import json
 import pickle
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from htmlgen.errors import AdapterMismatch, ModelError, ModelNotFound
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedModel
 
 
@@ -51,63 +49,37 @@ def check_adapter(adapter: str, folder: Path, base: str, skeleton: PreTrainedMod
     depth = getattr(skeleton.config.get_text_config(), "num_hidden_layers", None)
     if layers and depth and config.get("layers_to_transform") is None and max(layers) + 1 < depth:
         raise AdapterMismatch(f"{told}: it covers {max(layers) + 1} layers and the base has {depth}. {advice}")
-    if not config.get("base_model_name_or_path") or _same_model(made_for, base, folder):
+    if not config.get("base_model_name_or_path") or same_model(made_for, base, folder):
         return []
     return [
         f"The adapter {adapter} was made for {made_for}; its shapes fit {base}, but expect worse pages if they differ."
     ]
 
 
+def can_be_swapped(config: dict[str, Any]) -> bool:
+    """Whether an adapter is LoRA that leaves the base as it is, so that others can have their turn on the same base.
+
+    Not so: prompt and prefix tuning, which peft puts around the whole model; initialisations that take a part out of
+    the base's own weights (PiSSA and its relatives); and adapters that change the base's biases or its depth.
+    """
+    return (
+        config.get("peft_type") == "LORA"
+        and config.get("bias", "none") == "none"
+        and config.get("init_lora_weights", True) in (True, False, None, "gaussian")
+        and not any(config.get(name) for name in ("layer_replication", "alora_invocation_tokens", "target_parameters"))
+    )
+
+
 def attach(model: PreTrainedModel, folder: Path, *, merge: bool) -> PreTrainedModel:
-    """The model with its adapter: beside quantised weights, else merged into them, which costs nothing per token."""
+    """The model with its adapter for good: LoRA merged into the weights, if asked, which then costs nothing per token."""
     from peft import LoraModel, PeftModel
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about names, which check_adapter told in its own words
         model = PeftModel.from_pretrained(model, folder, is_trainable=False)
-    if isinstance(model.base_model, LoraModel):
-        if merge:
-            model = model.base_model.merge_and_unload(safe_merge=True)
-        else:
-            _lighten(model)
+    if merge and isinstance(model.base_model, LoraModel):
+        model = model.base_model.merge_and_unload(safe_merge=True)
     return model.eval()
-
-
-def _lighten(model: PreTrainedModel) -> None:
-    """Takes LoRA's shortest way where it stands beside 4-bit weights: y = W x + B' A x, with the scaling in B'.
-
-    A layer of peft's looks up its settings and converts and copies for each token, which on a CPU takes as long as the
-    4-bit product itself: measured here for a width of 320, 99 us a layer, 70 us this way, 43 us without an adapter.
-    """
-    from peft.tuners.lora.bnb import Linear4bit
-
-    for layer in model.modules():
-        if (
-            not isinstance(layer, Linear4bit)
-            or layer.active_adapters != ["default"]
-            or layer.lora_variant
-            or layer.lora_bias["default"]
-        ):
-            continue
-        layer.forward = _light_forward(layer)
-
-
-def _light_forward(layer: Any) -> Callable[..., torch.Tensor]:
-    from torch.nn.functional import linear
-
-    full, base = layer.forward, layer.base_layer
-    a = layer.lora_A["default"].weight.detach()  # (r, in)
-    b = layer.lora_B["default"].weight.detach() * layer.scaling["default"]  # (out, r)
-
-    def forward(x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-        if layer.disable_adapters or layer.merged or layer.training or args or kwargs:
-            output: torch.Tensor = full(x, *args, **kwargs)
-            return output
-        # fp32, as peft keeps adapters: in bf16 products this thin are five times slower on a CPU.
-        adapted: torch.Tensor = base(x) + linear(linear(x.to(a.dtype), a), b).to(x.dtype)
-        return adapted
-
-    return forward
 
 
 def read_adapter_config(adapter: str, folder: Path) -> dict[str, Any]:
@@ -123,7 +95,7 @@ def read_adapter_config(adapter: str, folder: Path) -> dict[str, Any]:
         raise ModelError(f"{path} cannot be read ({error}). Fetch the adapter again.") from error
 
 
-def _same_model(made_for: str, base: str, adapter_folder: Path) -> bool:
+def same_model(made_for: str, base: str, adapter_folder: Path) -> bool:
     """Whether two names can mean one model: the same folder, seen from here or from the adapter, or the same last name."""
     there = Path(base).expanduser().resolve()
     if any((start / made_for).resolve() == there for start in (Path(), adapter_folder)):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from htmlgen.errors import ModelError, ModelNotFound
+from htmlgen.errors import ModelError, ModelNotFound, SettingsError
 from htmlgen.presets import PRESETS
 
 log = logging.getLogger(__name__)
@@ -29,8 +29,29 @@ PATTERNS = {
 IGNORED = ["*/*", "consolidated*", "training_args.bin", "optimizer.bin"]
 
 
-def fetch(name: str, kind: Literal["base", "adapter"], report: Report) -> Path:
-    """The folder of a local path or hub id; `report` hears how a download goes on.
+def parse_revisions(text: str | None, base: str) -> dict[str, str]:
+    """HTMLGEN_REVISION -> hub id -> commit, tag or branch. A revision that names no hub id is that of `base`.
+
+    Raises:
+        SettingsError: it cannot be read, or `base` is a local folder, which has no revisions.
+    """
+    revisions = {}
+    for part in filter(None, (part.strip() for part in (text or "").split(","))):
+        name, at, revision = part.rpartition("@")
+        if not revision or (at and not HUB_ID.fullmatch(name)):
+            raise SettingsError(
+                f"HTMLGEN_REVISION={text!r} cannot be read. Set it to a commit, or to pairs such as owner/model@commit, owner/adapter@commit."
+            )
+        if not at and (Path(base).expanduser().is_dir() or not HUB_ID.fullmatch(base)):
+            raise SettingsError(
+                f"HTMLGEN_REVISION={text!r} is for a model on the hub, and {base} is not. Unset it, or name the hub id: owner/model@commit."
+            )
+        revisions[name or base] = revision
+    return revisions
+
+
+def fetch(name: str, kind: Literal["base", "adapter"], report: Report, revision: str | None = None) -> Path:
+    """The folder of a local path or hub id; `report` hears how a download goes on. `revision` is a commit, tag or branch.
 
     Raises:
         ModelNotFound: no such folder or hub id, no access to it, or no network to fetch it.
@@ -52,12 +73,12 @@ def fetch(name: str, kind: Literal["base", "adapter"], report: Report) -> Path:
             f"There is no model {name!r}. Set {setting} to {known}a local folder, or a hub id such as owner/model."
         )
     try:
-        return _download(name, kind, report)
+        return _download(name, kind, report, revision)
     except Exception as error:  # the HTTP library has errors of its own
         raise _explained(error, name, setting) from error
 
 
-def _download(name: str, kind: Literal["base", "adapter"], report: Report) -> Path:
+def _download(name: str, kind: Literal["base", "adapter"], report: Report, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import DryRunError
 
@@ -65,13 +86,14 @@ def _download(name: str, kind: Literal["base", "adapter"], report: Report) -> Pa
     folder = Path()
     for patterns in PATTERNS[kind]:
         total = 0
+        chosen: Any = {"revision": revision, "allow_patterns": patterns, "ignore_patterns": IGNORED}
         try:
-            files = snapshot_download(name, allow_patterns=patterns, ignore_patterns=IGNORED, dry_run=True)
+            files = snapshot_download(name, **chosen, dry_run=True)
             total = sum(file.file_size or 0 for file in files if file.will_download)
         except DryRunError:
             pass  # No access to the hub: what was fetched before will do, and what is missing is told below.
         bars = _progress_bars(name, total, report)
-        folder = Path(snapshot_download(name, allow_patterns=patterns, ignore_patterns=IGNORED, tqdm_class=bars))
+        folder = Path(snapshot_download(name, **chosen, tqdm_class=bars))
         if any(folder.glob("*.safetensors")):
             break
     return folder
@@ -117,6 +139,10 @@ def _explained(error: Exception, name: str, setting: str) -> ModelError:
         case errors.RepositoryNotFoundError():
             return ModelNotFound(
                 f"The Hugging Face hub has no {name}, or it is private. Check the name in {setting}; for a private one set HF_TOKEN."
+            )
+        case errors.RevisionNotFoundError():
+            return ModelNotFound(
+                f"The Hugging Face hub has {name}, but not the revision that HTMLGEN_REVISION names. Check the commit."
             )
         case errors.LocalEntryNotFoundError():
             return ModelNotFound(

@@ -10,16 +10,17 @@ import json
 import logging
 import os
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from htmlgen.adapter import attach, check_adapter, read_adapter_config, tensor_shapes, unsafe_pickle
+from htmlgen.adapter import attach, can_be_swapped, check_adapter, read_adapter_config, tensor_shapes, unsafe_pickle
+from htmlgen.adapter_set import AdapterSet
 from htmlgen.errors import AdapterMismatch, HtmlgenError, ModelError, ModelNotFound, OutOfMemory
 from htmlgen.hub import Report, fetch
-from htmlgen.prompt import read_prompt_format
 from htmlgen.settings import Quantization
 
 if TYPE_CHECKING:
@@ -34,24 +35,54 @@ BYTES_PER_WEIGHT = {"4bit": 0.53, "8bit": 1.01, "none": 2.0}
 
 @dataclass
 class Loaded:
-    """A model in memory. `context` is in tokens; `notes` are sentences that a user should read but that stop nothing."""
+    """A base in memory. `context` is in tokens; `notes` are sentences that a user should read but that stop nothing."""
 
+    base: str
     model: PreTrainedModel
+    """What generates; peft's wrapper only where an adapter is fixed and not merged."""
     tokenizer: PreTrainedTokenizerBase
     context: int
-    prompt_format: str | None
-    """The format saved beside the adapter, or else beside the base."""
+    size: int
+    """Bytes that the weights take."""
+    adapters: AdapterSet | None
+    """Where LoRA adapters go; None where `fixed` is part of the model."""
+    fixed: str | None = None
+    """The adapter that cannot be taken off again."""
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def takes_turns(self) -> bool:
+        """Whether two generations may run in turns. Peft's wrapper swaps methods of the model while it generates."""
+        return not hasattr(self.model, "peft_config")
 
-def load(base: str, adapter: str | None, quantization: Quantization, report: Report) -> Loaded:
+    def can_use(self, base: str, adapter: str | None, swappable: bool) -> bool:
+        """Whether that pair can generate without loading the base anew."""
+        if self.adapters is None:
+            return (base, adapter) == (self.base, self.fixed)
+        return base == self.base and swappable
+
+
+def load(
+    base: str,
+    adapter: str | None,
+    quantization: Quantization,
+    report: Report,
+    *,
+    folders: Mapping[str, Path] = MappingProxyType({}),
+    merge: bool = True,
+    reclaimable: int = 0,
+    reclaim: Callable[[], None] = lambda: None,
+) -> Loaded:
     """Fetches what is not here, checks it, and loads it; blocks for seconds to minutes.
+
+    `folders` has what was fetched before. `merge` puts LoRA into weights that are not quantised, for good. Where the
+    base fits only without the `reclaimable` bytes of another, `reclaim` is called to free these first.
 
     Raises:
         ModelNotFound, AdapterMismatch, OutOfMemory, ModelError: see htmlgen/errors.py.
     """
-    base_folder = fetch(base, "base", report)
-    adapter_folder = None if adapter is None else fetch(adapter, "adapter", report)
+    base_folder = folders.get(base) or fetch(base, "base", report)
+    adapter_folder = None if adapter is None else folders.get(adapter) or fetch(adapter, "adapter", report)
     report(f"Loading {base}.")
     with explained(base):
         import torch
@@ -65,21 +96,29 @@ def load(base: str, adapter: str | None, quantization: Quantization, report: Rep
         if adapter is not None and adapter_folder is not None:
             notes += check_adapter(adapter, adapter_folder, base, skeleton)
         quantized_already = getattr(config, "quantization_config", None) is not None
-        if not quantized_already:
-            _check_memory(base, skeleton, quantization)
+        needed = _stored(weights) if quantized_already else _needed(skeleton, quantization)
+        free = free_memory()
+        if needed > free + reclaimable:
+            raise _too_large(base, needed, free + reclaimable, quantization)
+        if needed > free:
+            reclaim()
         tokenizer = _load_tokenizer(base, base_folder, skeleton)
         if not any(file.suffix == ".safetensors" for file in weights):
             notes.append(f"{base} has only pickled weights; they load slowly and were read as weights only.")
         model = _load_base(base_folder, None if quantized_already else quantization)
+        size = model.get_memory_footprint()
+    fixed = None
     if adapter is not None and adapter_folder is not None:
-        report(f"Loading the adapter {adapter}.")
-        with explained(adapter):
-            model = attach(model, adapter_folder, merge=quantization == "none" and not quantized_already)
+        merge = merge and quantization == "none" and not quantized_already
+        if merge or not can_be_swapped(read_adapter_config(adapter, adapter_folder)):
+            report(f"Loading the adapter {adapter}.")
+            with explained(adapter):
+                model, fixed = attach(model, adapter_folder, merge=merge), adapter
     _prepare_generation(model, tokenizer)
-    found = (read_prompt_format(folder) for folder in (adapter_folder, base_folder) if folder is not None)
     for note in notes:
         log.warning(note)
-    return Loaded(model, tokenizer, _context(config, tokenizer), next(filter(None, found), None), notes)
+    adapters = AdapterSet(model, base, skeleton) if fixed is None else None
+    return Loaded(base, model, tokenizer, _context(config, tokenizer), size, adapters, fixed, notes)
 
 
 def free_memory() -> int:
@@ -160,8 +199,8 @@ def _skeleton(config: PreTrainedConfig) -> PreTrainedModel:
         return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
 
 
-def _check_memory(base: str, skeleton: PreTrainedModel, quantization: Quantization) -> None:
-    """Refuses what cannot fit: running out of main memory ends the whole process instead of raising anything."""
+def _needed(skeleton: PreTrainedModel, quantization: Quantization) -> float:
+    """Bytes that a model takes when its linear layers are quantised."""
     import torch
 
     head = skeleton.get_output_embeddings()
@@ -169,13 +208,21 @@ def _check_memory(base: str, skeleton: PreTrainedModel, quantization: Quantizati
     small = sum(weight.numel() for weight in linear)
     rest = sum(parameter.numel() for parameter in skeleton.parameters()) - small
     width = 2 if quantization != "none" else compute_dtype().itemsize
-    needed = small * (width if quantization == "none" else BYTES_PER_WEIGHT[quantization]) + rest * width
-    if needed > (free := free_memory()):
-        raise OutOfMemory(
-            f"{base} needs {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free. Close other programs, "
-            + ("set HTMLGEN_QUANTIZATION=4bit, " if quantization != "4bit" else "")
-            + "or set HTMLGEN_MODEL to a smaller model, such as demo."
-        )
+    return small * (width if quantization == "none" else BYTES_PER_WEIGHT[quantization]) + rest * width
+
+
+def _stored(weights: list[Path]) -> float:
+    """Bytes of files that are quantised already."""
+    return sum(file.stat().st_size for file in weights)
+
+
+def _too_large(base: str, needed: float, free: float, quantization: Quantization) -> OutOfMemory:
+    """Told before anything is loaded: running out of main memory ends the whole process instead of raising anything."""
+    return OutOfMemory(
+        f"{base} needs {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free. Close other programs, "
+        + ("set HTMLGEN_QUANTIZATION=4bit, " if quantization != "4bit" else "")
+        + "or set HTMLGEN_MODEL to a smaller model, such as demo."
+    )
 
 
 def compute_dtype() -> torch.dtype:

@@ -1,53 +1,48 @@
-"""The transformers engine: a 4-bit base and its adapter on a CUDA GPU or the CPU, one generation at a time.
+"""The transformers engine: 4-bit bases and their adapters on a CUDA GPU or the CPU, two generations at a time.
 
     engine = LocalEngine(choose_preset(settings))
     await engine.load()
     async with aclosing(engine.stream(GenerationRequest("a login page"))) as deltas:
         async for delta in deltas: ...
 
-Loading and generating happen in one thread of the engine's own, so that the event loop never waits for them.
+Loading and generating happen in one thread of the engine's own, so that the event loop never waits for them. One base
+is in memory; a request for another waits until it is free, and loads its own. Generations on it take turns, a token
+each, every one with its own cache, adapter and random numbers.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import threading
-import time
-import traceback
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
-from htmlgen.detokenizer import Detokenizer
-from htmlgen.engine import Delta, FinishReason, GenerationRequest, Sampling, Usage
-from htmlgen.errors import (
-    GenerationFailed,
-    HtmlgenError,
-    NotReady,
-    OutOfMemory,
-    PromptTooLong,
-    RequestError,
-    SettingsError,
-)
-from htmlgen.loader import Loaded, explained, free_memory, load
-from htmlgen.models import Model
-from htmlgen.presets import PRESETS, Preset, find_preset
-from htmlgen.prompt import FORMATS, answer_ids, format_prompt, prompt_ids
+from htmlgen.adapter import can_be_swapped, read_adapter_config
+from htmlgen.engine import Delta, GenerationRequest, Sampling
+from htmlgen.errors import HtmlgenError, NotReady, RequestError, SettingsError
+from htmlgen.generation import Completion, Writer, explained_generation, release_memory
+from htmlgen.hub import Report, fetch, parse_revisions
+from htmlgen.loader import BYTES_PER_WEIGHT, Loaded, explained, free_memory, load
+from htmlgen.models import Catalogue, Model, find_model
+from htmlgen.presets import PRESETS, Preset, find_preset, preset_of
+from htmlgen.prompt import FORMATS, read_prompt_format
 from htmlgen.settings import Quantization, Settings
 from htmlgen.worker import Worker
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 log = logging.getLogger(__name__)
 
-MIN_TEMPERATURE = 1e-3
-"""Below it sampling is greedy to any precision, and scores divided by it run out of their range."""
+T = TypeVar("T")
+
+PLACES = 2
+"""Generations at a time: enough to compare two, or not to wait for somebody's long page. Each halves the speed of the
+other, and has a cache of its own."""
 
 
 def choose_preset(settings: Settings) -> Preset:
@@ -60,23 +55,16 @@ def choose_preset(settings: Settings) -> Preset:
     return PRESETS["codellama" if roomy else "demo"]
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """A whole answer, as `generate_batch` gives it."""
-
-    text: str
-    finish_reason: FinishReason
-    usage: Usage
-
-
 class LocalEngine:
     """Implements `Engine` over transformers.
 
     `adapter` None is the preset's own, "none" is none. `prompt_format` None is the one saved with the adapter or the
-    base, else the preset's.
+    base, else the preset's; it holds for the default model. `adapters` is the folder of runs that can be chosen too;
+    None offers the default model alone, whose adapter may then be merged into weights that are not quantised.
+    `revision` is HTMLGEN_REVISION.
 
     Raises:
-        SettingsError: there is no such prompt format.
+        SettingsError: there is no such prompt format, or `revision` cannot be read.
     """
 
     def __init__(
@@ -86,19 +74,30 @@ class LocalEngine:
         adapter: str | None = None,
         quantization: Quantization = "4bit",
         prompt_format: str | None = None,
+        adapters: str | None = None,
+        revision: str | None = None,
+        places: int = PLACES,
     ) -> None:
         if prompt_format is not None and prompt_format not in FORMATS:
             raise SettingsError(
                 f"There is no prompt format {prompt_format!r}. Set HTMLGEN_PROMPT_FORMAT to one of: {', '.join(FORMATS)}."
             )
-        self.preset, self.quantization = preset, quantization
+        self.preset, self.quantization, self.places = preset, quantization, places
         self.adapter = None if adapter == "none" else adapter or preset.adapter
         self.prompt_format = prompt_format or preset.prompt_format
-        self._format_is_set = prompt_format is not None
+        """The default model's; the saved one once it is loaded."""
+        self._prompt_format_set = prompt_format
+        self._revisions = parse_revisions(revision, preset.base)
+        self._merge = adapters is None
+        self._catalogue = Catalogue(preset, self.adapter, adapters, self._room)
         self._status = "Waiting to be loaded."
-        self._worker = Worker()
+        self._worker, self._fetcher = Worker(places), Worker()
+        self._folders: dict[str, Path] = {}
+        """Where hub ids were fetched to."""
         self._loading: Future[None] | None = None
         self._loaded: Loaded | None = None
+        self._lost = False
+        """The last base had to make room for one that could not be loaded, and could not be loaded again."""
         self._running: set[threading.Event] = set()
 
     @property
@@ -112,13 +111,8 @@ class LocalEngine:
 
     @property
     def models(self) -> tuple[Model, ...]:
-        """What a request can choose, the default first."""
-        return (Model(self.name, self.name, self.preset.base, self.adapter),)
-
-    @property
-    def places(self) -> int:
-        """Generations that may run at once."""
-        return 1
+        """What a request can choose, the default first; read anew each time."""
+        return self._catalogue.read()
 
     @property
     def status(self) -> str:
@@ -127,7 +121,7 @@ class LocalEngine:
 
     @property
     def model(self) -> PreTrainedModel:
-        """The loaded model, adapter included."""
+        """The loaded model, with the adapter that wrote last."""
         return self._ready().model
 
     @property
@@ -136,7 +130,7 @@ class LocalEngine:
         return self._ready().tokenizer
 
     async def load(self) -> None:
-        """Loads the model in the background; returns at once when that has been done, and tries again after a failure.
+        """Loads the default model in the background; returns at once when that has been done, and tries again after a failure.
 
         Raises:
             ModelError: it cannot be loaded.
@@ -144,7 +138,7 @@ class LocalEngine:
         if self._loaded is not None:
             return
         if self._loading is None or self._loading.done():
-            self._loading = self._worker.submit(self._load)
+            self._loading = self._worker.submit(self._load_default)
         # Shielded: whoever stops waiting must not stop the loading for everybody else.
         await asyncio.shield(asyncio.wrap_future(self._loading))
 
@@ -152,9 +146,9 @@ class LocalEngine:
         """Yields deltas as tokens are made. Closing the generator ends the generation within one token.
 
         Raises:
-            PromptTooLong, OutOfMemory, GenerationFailed, NotReady: this request failed; the next one is not harmed.
+            RequestError, ModelError, OutOfMemory: this request failed; the next one is not harmed.
         """
-        self._ready()
+        self._check_ready()
         loop = asyncio.get_running_loop()
         arrived: asyncio.Queue[Delta | HtmlgenError] = asyncio.Queue()
         cancelled = threading.Event()
@@ -165,14 +159,37 @@ class LocalEngine:
             except RuntimeError:  # the loop has been closed, so nobody listens any more
                 cancelled.set()
 
+        def report(status: str) -> None:
+            self._status = status
+            post(Delta("", status=status))
+
+        wanted = find_model(self.models, request.model)
+        choice = await self._choose(wanted, report)
+        told = False
+
+        def alone() -> bool:
+            """Whether it has to wait for those that are being written, since it needs another base."""
+            nonlocal told
+            if self._can_use(choice) or cancelled.is_set():
+                return False
+            if not told:
+                told = True
+                post(
+                    Delta("", status=f"{wanted.label} will be loaded when the page that is being written is finished.")
+                )
+            return True
+
         def work() -> None:
+            if cancelled.is_set():
+                post(Delta("", "cancelled"))
+                return
             try:
-                with self._explained(cancelled):
-                    self._write(request, post, cancelled)
+                with explained_generation():
+                    self._writer(choice, report).write(request, post, cancelled)
             except HtmlgenError as error:
                 post(error)
 
-        self._worker.submit(work)
+        self._submit(work, alone, cancelled)
         try:
             while True:
                 item = await arrived.get()
@@ -185,27 +202,28 @@ class LocalEngine:
             cancelled.set()
 
     async def generate_batch(self, requests: Sequence[GenerationRequest]) -> list[Completion]:
-        """Whole answers to several requests at once, for evaluation; one seed for all.
+        """Whole answers to several requests at once, for evaluation; one seed and one model for all.
 
         Raises:
-            RequestError: the requests differ in how they sample.
-            PromptTooLong, OutOfMemory, GenerationFailed, NotReady: as `stream`, for the whole batch.
+            RequestError: the requests differ in how they sample, or in their model.
+            RequestError, ModelError, OutOfMemory: as `stream`, for the whole batch.
         """
-        self._ready()
+        self._check_ready()
         if not requests:
             return []
-        if any(request.sampling != requests[0].sampling for request in requests):
+        if any((request.sampling, request.model) != (requests[0].sampling, requests[0].model) for request in requests):
             raise RequestError(
-                "The requests of one batch must have the same sampling. Send them in batches of their own."
+                "The requests of one batch must have the same sampling and model. Send them in batches of their own."
             )
+        choice = await self._choose(find_model(self.models, requests[0].model), self._report)
         cancelled = threading.Event()
 
         def work() -> list[Completion]:
-            with self._explained(cancelled):
-                return self._write_batch(requests, cancelled)
+            with explained_generation():
+                return self._writer(choice, self._report).write_batch(requests, cancelled)
 
         try:
-            return await asyncio.wrap_future(self._worker.submit(work))
+            return await asyncio.wrap_future(self._submit(work, lambda: not self._can_use(choice), cancelled))
         finally:
             cancelled.set()
 
@@ -215,203 +233,151 @@ class LocalEngine:
             cancelled.set()
         freed = self._worker.submit(self._free)
         self._worker.stop()
+        self._fetcher.stop()
         if self._loading is None or self._loading.done():
             await asyncio.wrap_future(freed)
 
-    # What follows runs in the worker's thread.
-
-    def _load(self) -> None:
-        loaded = load(self.preset.base, self.adapter, self.quantization, self._report)
-        if not self._format_is_set and loaded.prompt_format is not None:
-            self.prompt_format = loaded.prompt_format
-        self._report("Warming up.")
-        ids = prompt_ids(loaded.tokenizer, format_prompt(self.prompt_format, "A page"))
-        with explained(self.preset.base):
-            _generate(loaded, [ids], Sampling(temperature=0), 1, lambda token: None, threading.Event())
-        self._loaded = loaded
-        self._report(" ".join(["Ready.", *loaded.notes]))
-
-    def _free(self) -> None:
-        self._loaded = None
-        self._status = "Closed."
-        _release_memory()
-
-    def _report(self, status: str) -> None:
-        self._status = status
+    def _submit(self, work: Callable[[], T], alone: Callable[[], bool], cancelled: threading.Event) -> Future[T]:
+        self._running.add(cancelled)
+        future = self._worker.submit(work, alone)
+        future.add_done_callback(lambda _: self._running.discard(cancelled))
+        return future
 
     def _ready(self) -> Loaded:
         if self._loaded is None:
             raise NotReady(f"The model is not loaded yet: {self._status} Try again in a minute.")
         return self._loaded
 
-    def _encode(self, request: GenerationRequest) -> list[int]:
-        """Ids of the prompt and of what was already written, which leave room for one token at least."""
-        loaded = self._ready()
-        text = format_prompt(self.prompt_format, request.instruction, request.page)
-        ids = prompt_ids(loaded.tokenizer, text) + answer_ids(loaded.tokenizer, request.prefix, complete=False)
-        if len(ids) >= loaded.context:
-            raise PromptTooLong(len(ids), loaded.context - 1)
-        return ids
+    def _check_ready(self) -> None:
+        if not self._lost:
+            self._ready()
 
-    def _write(self, request: GenerationRequest, post: Callable[[Delta], None], cancelled: threading.Event) -> None:
-        started = time.monotonic()
-        loaded, ids = self._ready(), self._encode(request)
-        detokenizer = Detokenizer(loaded.tokenizer, continued=bool(request.prefix))
-        ends = _ends(loaded)
-        new_tokens, first, last = 0, 0.0, -1
+    def _room(self) -> float:
+        """GiB that a model in 4 bits may take, in place of the one in memory."""
+        free = free_memory() + (0 if self._loaded is None else self._loaded.size)
+        return free / 2**30 * BYTES_PER_WEIGHT["4bit"] / BYTES_PER_WEIGHT[self.quantization]
 
-        def on_token(token: int) -> None:
-            nonlocal new_tokens, first, last
-            new_tokens, last = new_tokens + 1, token
-            first = first or time.monotonic()
-            # An end is not text, whether or not the tokenizer calls it special.
-            if token not in ends and (text := detokenizer.push(token)):
-                post(Delta(text))
+    async def _choose(self, model: Model, report: Report) -> _Choice:
+        """Has what is on a hub only fetched first, in a thread of its own: whatever is in memory goes on meanwhile."""
+        names = {"base": model.base} if model.adapter is None else {"base": model.base, "adapter": model.adapter}
 
-        limit = min(request.sampling.max_new_tokens, loaded.context - len(ids))
-        _generate(loaded, [ids], request.sampling, limit, on_token, cancelled)
-        ended = time.monotonic()
-        reason: FinishReason = "stop" if last in ends else "cancelled" if cancelled.is_set() else "length"
-        usage = Usage(
-            prompt_tokens=len(ids),
-            new_tokens=new_tokens,
-            seconds_to_first_token=first - started,
-            tokens_per_second=new_tokens / (ended - started),
-            context_left=loaded.context - len(ids) - new_tokens,
+        def fetch_all() -> None:
+            for kind, name in names.items():
+                self._folders[name] = fetch(name, kind, report, self._revisions.get(name))  # type: ignore[arg-type]
+
+        if any(name not in self._folders and not _is_folder(name) for name in names.values()):
+            await asyncio.wrap_future(self._fetcher.submit(fetch_all))
+        if model.adapter is None:
+            return _Choice(model, None, True)
+        folder = self._folder(model.adapter)
+        return _Choice(model, folder, can_be_swapped(read_adapter_config(model.adapter, folder)))
+
+    def _folder(self, name: str) -> Path:
+        return self._folders.get(name, Path(name).expanduser())
+
+    def _can_use(self, choice: _Choice) -> bool:
+        model = choice.model
+        return self._loaded is not None and self._loaded.can_use(model.base, model.adapter, choice.swappable)
+
+    # What follows runs in the worker's thread.
+
+    def _load_default(self) -> None:
+        import torch
+
+        # For the whole thread: each `generate` would switch gradients on again, in the middle of another's.
+        torch.set_grad_enabled(False)
+        default = self.models[0]
+        for name, kind in ((default.base, "base"), (default.adapter, "adapter")):
+            if name is not None:
+                self._folders[name] = fetch(name, kind, self._report, self._revisions.get(name))  # type: ignore[arg-type]
+        loaded = self._load(default.base, default.adapter, self._report)
+        self._report("Warming up.")
+        folder = None if default.adapter is None else self._folder(default.adapter)
+        writer = self._writer_on(loaded, _Choice(default, folder, loaded.adapters is not None))
+        self.prompt_format = writer.prompt_format
+        request = GenerationRequest("A page", sampling=Sampling(temperature=0, max_new_tokens=1))
+        with explained(default.base):
+            writer.write(request, lambda delta: None, threading.Event())
+        self._loaded = loaded
+        self._report(self._when_ready())
+
+    def _load(self, base: str, adapter: str | None, report: Report) -> Loaded:
+        return load(
+            base,
+            adapter,
+            self.quantization,
+            report,
+            folders=self._folders,
+            merge=self._merge,
+            reclaimable=0 if self._loaded is None else self._loaded.size,
+            reclaim=self._drop,
         )
-        # A character cut in two is left out: the model writes it anew when the page goes on.
-        post(Delta(detokenizer.close(cut=reason != "stop"), reason, usage))
 
-    def _write_batch(self, requests: Sequence[GenerationRequest], cancelled: threading.Event) -> list[Completion]:
-        started = time.monotonic()
-        loaded, sampling = self._ready(), requests[0].sampling
-        prompts = [self._encode(request) for request in requests]
-        width = max(map(len, prompts))
-        ends = _ends(loaded)
-        first = 0.0
+    def _writer(self, choice: _Choice, report: Report) -> Writer:
+        """What writes with that model, which is loaded first if need be."""
+        if not self._can_use(choice):
+            self._switch(choice.model, report)
+        return self._writer_on(self._ready(), choice)
 
-        def on_token(token: int) -> None:
-            nonlocal first
-            first = first or time.monotonic()
+    def _writer_on(self, loaded: Loaded, choice: _Choice) -> Writer:
+        model, folder = choice.model, choice.folder
+        prompt_format = None
+        if (model.base, model.adapter) == (self.preset.base, self.adapter):
+            prompt_format = self._prompt_format_set
+        if prompt_format is None and folder is not None:
+            prompt_format = read_prompt_format(folder)
+        if prompt_format is None:
+            prompt_format = read_prompt_format(self._folder(model.base)) or preset_of(model.base).prompt_format
+        return Writer(loaded, model.adapter, folder, prompt_format, self._worker.pause)
 
-        limit = min(sampling.max_new_tokens, loaded.context - width)
-        rows = _generate(loaded, prompts, sampling, limit, on_token, cancelled)
-        seconds = time.monotonic() - started
-        completions = []
-        for request, prompt, row in zip(requests, prompts, rows, strict=True):
-            end = next((n for n, token in enumerate(row) if token in ends), None)
-            detokenizer = Detokenizer(loaded.tokenizer, continued=bool(request.prefix))
-            text = "".join(map(detokenizer.push, row[:end])) + detokenizer.close(cut=end is None)
-            new_tokens = len(row) if end is None else end + 1
-            usage = Usage(
-                len(prompt),
-                new_tokens,
-                first - started,
-                new_tokens / seconds,
-                loaded.context - len(prompt) - new_tokens,
-            )
-            completions.append(Completion(text, "length" if end is None else "stop", usage))
-        return completions
+    def _switch(self, model: Model, report: Report) -> None:
+        """Loads another base. If that fails, the one before is in memory as it was.
 
-    @contextmanager
-    def _explained(self, cancelled: threading.Event) -> Iterator[None]:
-        """Turns what goes wrong in one generation into an error for its user, and leaves nothing of it behind."""
-        import torch
-
-        self._running.add(cancelled)
+        Raises:
+            ModelError: it cannot be loaded.
+        """
+        before = None if self._loaded is None else (self._loaded.base, self._loaded.fixed)
         try:
-            yield
+            self._loaded = self._load(model.base, model.adapter, report)
+            self._lost = False
         except HtmlgenError:
+            if self._loaded is None and before is not None:
+                self._lost = True
+                report(f"{model.label} cannot be loaded. Loading {before[0]} again.")
+                self._loaded = self._load(*before, report)
+                self._lost = False
             raise
-        except Exception as error:
-            out_of_memory = isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(
-                error
-            )
-            log.error("A generation failed", exc_info=error)
-            # The frames hold the generation's cache; without this it would live as long as the error does.
-            traceback.clear_frames(error.__traceback__)
-            _release_memory()
-            if out_of_memory:
-                raise OutOfMemory(
-                    "The model ran out of memory while it wrote this page. Ask for a shorter page, start a new chat to drop the "
-                    "current page, or lower HTMLGEN_MAX_NEW_TOKENS."
-                ) from error
-            raise GenerationFailed(
-                f"The model broke off: {type(error).__name__}. Try again; the server's log has the details."
-            ) from error
         finally:
-            self._running.discard(cancelled)
+            release_memory()
+            self._report(self._when_ready())
+
+    def _drop(self) -> None:
+        self._loaded = None
+        release_memory()
+
+    def _free(self) -> None:
+        self._drop()
+        self._status = "Closed."
+
+    def _report(self, status: str) -> None:
+        self._status = status
+
+    def _when_ready(self) -> str:
+        if self._loaded is None:
+            return "No model is in memory."
+        return " ".join(["Ready.", *self._loaded.notes])
 
 
-def _generate(
-    loaded: Loaded,
-    prompts: Sequence[list[int]],
-    sampling: Sampling,
-    limit: int,
-    on_token: Callable[[int], None],
-    cancelled: threading.Event,
-) -> list[list[int]]:
-    """New ids of each prompt, ends and the padding after them included; `on_token` hears the first prompt's as they are made."""
-    import torch
-    from transformers import GenerationConfig, StoppingCriteriaList
-
-    device, pad = loaded.model.device, loaded.model.generation_config.pad_token_id
-    width = max(map(len, prompts))
-    # (prompts, width), padded on the left so that all go on from the same column
-    input_ids = torch.tensor([[pad] * (width - len(ids)) + ids for ids in prompts], device=device)
-    attention_mask = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts], device=device)
-    config = GenerationConfig(max_new_tokens=limit, repetition_penalty=sampling.repetition_penalty, do_sample=False)
-    if sampling.temperature >= MIN_TEMPERATURE:
-        config.update(do_sample=True, temperature=sampling.temperature, top_p=sampling.top_p, top_k=sampling.top_k)
-    if sampling.seed is None:
-        torch.seed()
-    else:
-        torch.manual_seed(sampling.seed)
-    output = loaded.model.generate(
-        input_ids=input_ids,
-        attention_mask=attention_mask,
-        generation_config=config,
-        streamer=_Streamer(on_token),
-        stopping_criteria=StoppingCriteriaList([_StopWhen(cancelled, len(prompts), device)]),
-    )
-    rows: list[list[int]] = output[:, width:].tolist()
-    return rows
+def _is_folder(name: str) -> bool:
+    return Path(name).expanduser().is_dir()
 
 
-class _Streamer:
-    """What `generate` calls with the prompt's ids, then with each step's."""
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A model whose files are on this machine."""
 
-    def __init__(self, on_token: Callable[[int], None]) -> None:
-        self._on_token, self._prompt_was_put = on_token, False
-
-    def put(self, ids: torch.Tensor) -> None:
-        if self._prompt_was_put:
-            self._on_token(ids.tolist()[0])
-        self._prompt_was_put = True
-
-    def end(self) -> None: ...
-
-
-class _StopWhen:
-    """What `generate` asks after each step: whether to stop, for each prompt."""
-
-    def __init__(self, cancelled: threading.Event, batch: int, device: torch.device) -> None:
-        import torch
-
-        self._cancelled = cancelled
-        self._no, self._yes = (torch.full((batch,), stop, device=device) for stop in (False, True))
-
-    def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
-        return self._yes if self._cancelled.is_set() else self._no
-
-
-def _ends(loaded: Loaded) -> frozenset[int]:
-    return frozenset(loaded.model.generation_config.eos_token_id or ())
-
-
-def _release_memory() -> None:
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    model: Model
+    folder: Path | None
+    """Of its adapter."""
+    swappable: bool
+    """The adapter goes on a loaded base."""

@@ -43,3 +43,8 @@ PRESETS = {
 def find_preset(name: str) -> Preset:
     """The preset of that name; a folder or hub id becomes one of its own, with the `alpaca` format and no adapter."""
     return PRESETS.get(name) or Preset(name, name, None, "alpaca", "unknown", 0.0)
+
+
+def preset_of(base: str) -> Preset:
+    """The preset of a base, by its name, folder or hub id; else as `find_preset`."""
+    return next((preset for preset in PRESETS.values() if base in (preset.name, preset.base)), find_preset(base))

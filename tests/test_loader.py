@@ -308,11 +308,11 @@ class TestAdapter:
         ],
     )
     def test_names_that_can_mean_one_model(self, tmp_path: Path, made_for: str, base_name: str, same: bool) -> None:
-        from htmlgen.adapter import _same_model
+        from htmlgen.adapter import same_model
 
-        assert _same_model(made_for, base_name, tmp_path) is same
+        assert same_model(made_for, base_name, tmp_path) is same
 
-    def test_a_path_relative_to_the_adapter_is_the_same_model(self, base: Path, adapter: Path) -> None:
+    def test_a_path_relative_to_the_adapter_is_thesame_model(self, base: Path, adapter: Path) -> None:
         edit_json(adapter / "adapter_config.json", base_model_name_or_path="../base")
         assert load(base, adapter).notes == []
 

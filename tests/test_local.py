@@ -17,6 +17,7 @@ from transformers import GenerationConfig
 from htmlgen import local
 from htmlgen.engine import Delta, GenerationRequest, Sampling, Usage
 from htmlgen.errors import GenerationFailed, NotReady, OutOfMemory, PromptTooLong, RequestError, SettingsError
+from htmlgen.generation import Writer
 from htmlgen.local import LocalEngine, choose_preset
 from htmlgen.presets import PRESETS, find_preset
 from htmlgen.prompt import answer_ids, format_prompt, prompt_ids
@@ -65,6 +66,13 @@ def usage_of(deltas: list[Delta]) -> Usage:
     return deltas[-1].usage
 
 
+def peft_of(engine: LocalEngine) -> Any:
+    """Peft's wrapper around the loaded model."""
+    adapters = engine._ready().adapters
+    assert adapters is not None
+    return adapters.peft
+
+
 @contextmanager
 def forwards_of(engine: LocalEngine) -> Iterator[list[int]]:
     """Counts the model's forward passes, which are one for each token."""
@@ -105,7 +113,7 @@ class TestLoading:
         ids = torch.tensor([[5, 6, 7, 8]])
         with torch.no_grad():
             adapted = engine.model(ids).logits
-            with engine.model.disable_adapter():
+            with peft_of(engine).disable_adapter():
                 bare = engine.model(ids).logits
         assert (adapted - bare).abs().max() > 0.1
 
@@ -131,11 +139,11 @@ class TestLoading:
         layers = [layer for layer in engine.model.modules() if isinstance(layer, Linear4bit)]
         with torch.no_grad():
             ours = engine.model(ids).logits
-            with engine.model.disable_adapter():
+            with peft_of(engine).disable_adapter():
                 bare = engine.model(ids).logits
             shorter = [layer.__dict__.pop("forward") for layer in layers]
             theirs = engine.model(ids).logits
-            with engine.model.disable_adapter():
+            with peft_of(engine).disable_adapter():
                 torch.testing.assert_close(engine.model(ids).logits, bare, rtol=0, atol=0)
         for layer, forward in zip(layers, shorter, strict=True):
             layer.forward = forward
@@ -146,7 +154,9 @@ class TestLoading:
         self, tiny_llama_dir: Path, monkeypatch
     ) -> None:
         loads, real = [], local.load
-        monkeypatch.setattr(local, "load", lambda *args: loads.append(threading.current_thread().name) or real(*args))
+        monkeypatch.setattr(
+            local, "load", lambda *args, **more: loads.append(threading.current_thread().name) or real(*args, **more)
+        )
         engine = make_engine(tiny_llama_dir, None)
         with pytest.raises(NotReady, match="not loaded yet"):
             await anext(engine.stream(GenerationRequest("A page")))
@@ -312,10 +322,8 @@ class TestWriting:
 
     async def test_a_cut_page_goes_on_from_the_exact_cut(self, dense: LocalEngine, monkeypatch) -> None:
         """The model sees what it wrote, tokenised as in training, and only what is new comes out."""
-        prompts, real = [], local._generate
-        monkeypatch.setattr(
-            local, "_generate", lambda loaded, ids, *rest: prompts.extend(ids) or real(loaded, ids, *rest)
-        )
+        prompts, real = [], Writer.generate
+        monkeypatch.setattr(Writer, "generate", lambda self, ids, *rest: prompts.extend(ids) or real(self, ids, *rest))
         request = GenerationRequest("A page", prefix="<p>Some", sampling=GREEDY)
         rest = "".join(delta.text for delta in await deltas_of(dense, request))
         ids = prompt_ids(dense.tokenizer, format_prompt("alpaca", "A page")) + answer_ids(
