@@ -25,8 +25,9 @@ FEATURES = """
 """Every feature that Chromium 156 knows, and a few that it has on other systems only; a browser skips unknown ones."""
 
 
-def page_headers(*, remote: bool = False) -> dict[str, str]:
+def page_headers(*, remote: bool = False, printing: bool = False) -> dict[str, str]:
     """The headers of a page. `remote` also admits images, styles, fonts, media and scripts over https, on the reader's wish.
+    `printing` also admits dialogs, of which the printer's is one: for a tab of its own, which they can hold up alone.
 
     A script that may load an image can tell its server anything, so a remote page keeps no secrets; it still cannot
     reach the app, nor read what it loads.
@@ -49,7 +50,7 @@ def page_headers(*, remote: bool = False) -> dict[str, str]:
         "frame-ancestors 'self'",
         # Without allow-forms a browser does not even fire `submit`, and no form that a script handles would work;
         # that nothing is sent is what form-action sees to.
-        "sandbox allow-scripts allow-forms",
+        "sandbox allow-scripts allow-forms" + (" allow-modals" if printing else ""),
     ]
     return {
         "Content-Security-Policy": "; ".join(policy),

@@ -96,6 +96,13 @@ class LivePage:
                 await asyncio.sleep(early)
 
 
+def no_such_page() -> PageNotFound:
+    """What is said of a page that is not there, and of one that is not the asker's."""
+    return PageNotFound(
+        "There is no such page. It may have been deleted, or never saved: ask for it again in the chat."
+    )
+
+
 class PageShelf:
     """Keeps pages by id: at most `max_pages`, of which the one unused the longest goes first.
 
@@ -133,9 +140,7 @@ class PageShelf:
         try:
             self._pages.move_to_end(page_id)
         except KeyError as error:
-            raise PageNotFound(
-                "There is no such page. It may have been deleted, or never saved: ask for it again in the chat."
-            ) from error
+            raise no_such_page() from error
         return self._pages[page_id]
 
     async def find(self, page_id: str) -> LivePage:

@@ -1,35 +1,40 @@
 """The routes that serve pages, while they are written and afterwards.
 
-    GET /pages/{id}/live       the page, drawn by the browser as it is written (?remote=1: with remote files)
-    GET /pages/{id}/source     its text as text/plain, from byte ?start=N on, as it is written
-    GET /pages/{id}/download   the model's bytes, as a file
+    GET  /pages/{id}/live       the page, drawn by the browser as it is written (?remote=1: with remote files; ?print=1: printed)
+    GET  /pages/{id}/source     its text as text/plain, from byte ?start=N on, as it is written
+    GET  /pages/{id}/download   the model's bytes, as a file
+    POST /pages/{id}/draft      the text of a hand edit -> {"page": id} of a page that shows it, for a while
 
-All carry the headers of htmlgen/isolation.py, since all serve text that nobody has vetted.
+All that serve a page carry the headers of htmlgen/isolation.py, since nobody has vetted its text, whoever wrote it. A draft
+is a page like any other: it is read under its own id by whoever may read the page that it changes.
 """
 
 import re
-from collections.abc import AsyncIterator
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from html import escape, unescape
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route, Router
 
-from htmlgen.errors import PageNotFound
+from htmlgen.auth import owns
+from htmlgen.errors import BodyTooLarge, HtmlgenError, PageNotFound, RequestError
 from htmlgen.isolation import page_headers
 from htmlgen.markup import BLANKS, LETTERS, MarkupScanner
-from htmlgen.page import LivePage, PageShelf
+from htmlgen.page import LivePage, PageShelf, no_such_page
+from htmlgen.problems import problem_response
 
 PRELUDE = f"<script>{Path(__file__).with_name('prelude.js').read_text(encoding='utf-8')}</script>".encode()
 
 NOT_FOUND = """<!DOCTYPE html>
 <html lang="en">
-<head><meta charset="utf-8"><title>No such page</title>
+<head><meta charset="utf-8"><title>%s</title>
 <style>body { font: 16px/1.5 system-ui, sans-serif; margin: 15vh auto; max-width: 32em; padding: 0 1em; color: #555 }
 @media (prefers-color-scheme: dark) { body { background: #1a1a1a; color: #bbb } }</style></head>
-<body><h1>No such page</h1><p>%s</p></body>
+<body><h1>%s</h1><p>%s</p></body>
 </html>
 """
 
@@ -83,14 +88,52 @@ class PreludeInsertion:
         return None
 
 
-def make_preview(shelf: PageShelf) -> Router:
-    """The routes over the pages of `shelf`. Insert them at the front of an app whose last route answers every path."""
+class Drafts:
+    """What people are typing, as pages: the newest two of each page (one on show, one being loaded), `max_pages` in all."""
+
+    def __init__(self, max_pages: int = 40) -> None:
+        self.max_pages = max_pages
+        self._drafts: OrderedDict[str, tuple[str, LivePage]] = OrderedDict()
+
+    def put(self, of: LivePage, html: str) -> LivePage:
+        """A page with the text `html`, for whoever may read the page `of`."""
+        draft = LivePage(of.owner)
+        draft.append(html)
+        draft.finish("stop")
+        mine = [key for key, (page_id, _) in self._drafts.items() if page_id == of.id]
+        for key in mine[:-1]:
+            del self._drafts[key]
+        self._drafts[draft.id] = of.id, draft
+        while len(self._drafts) > self.max_pages:
+            self._drafts.popitem(last=False)
+        return draft
+
+    def get(self, draft_id: str) -> LivePage | None:
+        return self._drafts.get(draft_id, (None, None))[1]
+
+
+def make_preview(
+    shelf: PageShelf, *, max_bytes: int = 2_000_000, may_read: Callable[[Request, str], bool] = owns
+) -> Router:
+    """The routes over the pages of `shelf`, and drafts of up to `max_bytes`. Insert them at the front of an app whose last
+    route answers every path. `may_read` tells whether who asks may read the pages of an owner.
+    """
+    drafts = Drafts()
+
+    async def find(request: Request) -> LivePage:
+        page_id = request.path_params["page_id"]
+        page = drafts.get(page_id) or await shelf.find(page_id)
+        if not may_read(request, page.owner):
+            raise no_such_page()  # so that nobody learns which ids there are
+        return page
 
     async def live(request: Request) -> Response:
-        page = _find(shelf, request)
-        if isinstance(page, Response):
-            return page
-        headers = page_headers(remote=request.query_params.get("remote") == "1")
+        try:
+            page = await find(request)
+        except HtmlgenError as error:
+            return _not_found(error)
+        asked = request.query_params
+        headers = page_headers(remote=asked.get("remote") == "1", printing=asked.get("print") == "1")
         return _stream(request, _with_prelude(page), headers | {"Content-Type": "text/html; charset=utf-8"})
 
     async def source(request: Request) -> Response:
@@ -98,15 +141,17 @@ def make_preview(shelf: PageShelf) -> Router:
         if not re.fullmatch("[0-9]{1,15}", start):
             text = f"start={start[:40]!r} is not a number of bytes. Leave it out to read from the beginning."
             return PlainTextResponse(text, 400, page_headers())
-        page = _find(shelf, request)
-        if isinstance(page, Response):
-            return page
+        try:
+            page = await find(request)
+        except HtmlgenError as error:
+            return _not_found(error)
         return _stream(request, page.read(int(start)), page_headers() | {"Content-Type": "text/plain; charset=utf-8"})
 
     async def download(request: Request) -> Response:
-        page = _find(shelf, request)
-        if isinstance(page, Response):
-            return page
+        try:
+            page = await find(request)
+        except HtmlgenError as error:
+            return _not_found(error)
         headers = page_headers() | {
             "Content-Type": "text/html; charset=utf-8",
             "Content-Disposition": f'attachment; filename="{_file_name(page.html)}"',
@@ -115,14 +160,32 @@ def make_preview(shelf: PageShelf) -> Router:
             headers["Content-Length"] = str(page.size)
         return _stream(request, page.read(), headers)
 
-    return Router([Route(f"/pages/{{page_id}}/{view.__name__}", view) for view in (live, source, download)])
+    async def draft(request: Request) -> Response:
+        try:
+            made = drafts.put(await find(request), await _read_text(request, max_bytes))
+        except HtmlgenError as error:
+            return problem_response(error)
+        return JSONResponse({"page": made.id}, headers={"Cache-Control": "no-store"})
+
+    routes = [Route(f"/pages/{{page_id}}/{view.__name__}", view) for view in (live, source, download)]
+    return Router([*routes, Route("/pages/{page_id}/draft", draft, methods=["POST"])])
 
 
-def _find(shelf: PageShelf, request: Request) -> LivePage | Response:
+async def _read_text(request: Request, max_bytes: int) -> str:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > max_bytes:
+            raise BodyTooLarge(max_bytes)
     try:
-        return shelf.get(request.path_params["page_id"])
-    except PageNotFound as error:
-        return HTMLResponse(NOT_FOUND % escape(str(error)), error.status, page_headers())
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise RequestError(f"The text is not UTF-8 at byte {error.start}. Send it in UTF-8.") from error
+
+
+def _not_found(error: HtmlgenError) -> Response:
+    heading = "No such page" if isinstance(error, PageNotFound) else "This page cannot be shown"
+    return HTMLResponse(NOT_FOUND % (heading, heading, escape(str(error))), error.status, page_headers())
 
 
 def _stream(request: Request, chunks: AsyncIterator[bytes], headers: dict[str, str]) -> Response:

@@ -26,7 +26,7 @@ class Served:
         self.shelf = PageShelf(10)
         app = FastAPI()
         app.add_middleware(GZipMiddleware)
-        app.router.routes[:0] = make_preview(self.shelf).routes
+        app.router.routes[:0] = make_preview(self.shelf, may_read=lambda *_: True).routes
         self.server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=1))
         self.sockets = [socket.create_server(("127.0.0.1", 0))]
         self.port = self.sockets[0].getsockname()[1]
@@ -260,3 +260,25 @@ def test_the_prelude_does_not_end_itself() -> None:
     script = PRELUDE.removeprefix(b"<script>").removesuffix(b"</script>").lower()
     assert b"</script" not in script
     assert b"<!--" not in script
+
+
+@pytest.mark.parametrize("path", ["live", "source", "download", "draft"])
+async def test_a_page_is_shown_to_whom_it_belongs_and_to_others_is_not_there(path: str) -> None:
+    shelf = PageShelf(10)
+    app = FastAPI()
+    app.router.routes[:0] = make_preview(shelf, may_read=lambda request, owner: request.headers["who"] == owner).routes
+    page = shelf.new("ann")
+    page.append(PAGE)
+    page.finish("stop")
+    method = "POST" if path == "draft" else "GET"
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
+        own = await client.request(method, f"/pages/{page.id}/{path}", headers={"who": "ann"})
+        others = await client.request(method, f"/pages/{page.id}/{path}", headers={"who": "ben"})
+        none = await client.request(method, f"/pages/no-such-id/{path}", headers={"who": "ben"})
+        assert own.status_code == 200
+        assert others.status_code == none.status_code == 404
+        assert others.content == none.content
+        if path == "draft":
+            draft = own.json()["page"]
+            assert (await client.get(f"/pages/{draft}/live", headers={"who": "ann"})).status_code == 200
+            assert (await client.get(f"/pages/{draft}/live", headers={"who": "ben"})).status_code == 404

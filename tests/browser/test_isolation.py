@@ -60,7 +60,7 @@ class FakeApp:
             ]
         )
         if isolated:
-            app.router.routes[:0] = make_preview(self.shelf).routes
+            app.router.routes[:0] = make_preview(self.shelf, may_read=lambda *_: True).routes
             protect(app)
         self.server = serve(app)
         self.url = self.server.url
