@@ -1,6 +1,7 @@
 # make run   the studio on http://localhost:8000 (PORT= changes it)
+# make share the same behind a public link, through ngrok
 # make test  lint, types, unit tests and browser tests
-# Both do all the set-up they need; a second start reinstalls nothing.
+# Each does all the set-up it needs; a second start reinstalls nothing.
 SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?= 8000
@@ -8,10 +9,14 @@ HOST ?= 127.0.0.1
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run setup test lint types unit browser chromium screenshots clean
+.PHONY: run share setup test lint types unit browser chromium postgresql screenshots clean
 
 run: setup
 	exec $(BIN)/chainlit run app.py --headless --host $(HOST) --port $(PORT)
+
+# The same behind a public link; needs NGROK_AUTHTOKEN (docs/notebook.md and README, Share).
+share: setup
+	HTMLGEN_SHARE=1 exec $(BIN)/chainlit run app.py --headless --host $(HOST) --port $(PORT)
 
 setup: $(VENV)/.installed
 
@@ -37,6 +42,15 @@ chromium:
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
 	else echo "Install Chromium (Debian: sudo apt-get install chromium), or name one in HTMLGEN_CHROMIUM."; exit 1; fi
 
+# For the tests alone, which start a server of their own: no cluster is made. Without it they skip what needs it.
+postgresql:
+	@if command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then :; \
+	elif command -v apt-get >/dev/null 2>&1 && [ "$$(id -u)" = 0 ]; then \
+	  mkdir -p /etc/postgresql-common; \
+	  [ -e /etc/postgresql-common/createcluster.conf ] || echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql >/dev/null; \
+	else echo "PostgreSQL is not installed, so its tests are skipped (Debian: sudo apt-get install postgresql)."; fi
+
 test: lint types unit browser
 
 lint: $(VENV)/.installed-dev
@@ -46,7 +60,7 @@ lint: $(VENV)/.installed-dev
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
-unit: $(VENV)/.installed-dev
+unit: $(VENV)/.installed-dev postgresql
 	$(BIN)/python -m pytest -m "not browser"
 
 browser: $(VENV)/.installed-dev chromium

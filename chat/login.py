@@ -54,6 +54,11 @@ def lock(settings: Settings, engine: Callable[[], AsyncEngine]) -> Auth:
     return auth
 
 
+def has_door(settings: Settings) -> bool:
+    """Whether somebody could log in without a shared password: by an account or by OAuth."""
+    return asyncio.run(_has_accounts(settings)) or bool(get_configured_oauth_providers())
+
+
 async def _has_accounts(settings: Settings) -> bool:
     engine = connect(settings.database)
     try:

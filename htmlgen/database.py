@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from htmlgen.errors import SettingsError, StorageFailed
 
 log = logging.getLogger(__name__)
+logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every step of every start
 
 PATIENCE = 5.0
 """Seconds to wait for a lock that another process holds, before it is called locked."""

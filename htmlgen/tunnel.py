@@ -39,6 +39,9 @@ STARTUP_SECONDS = 20
 ENDPOINT_SECONDS = 15.0
 """How often the agent is asked whether it still has the tunnel."""
 
+NAME = "htmlgen-studio"
+"""What ngrok's dashboard calls the tunnel."""
+
 DASHBOARD = "https://dashboard.ngrok.com"
 
 REFUSALS = {
@@ -152,7 +155,7 @@ class Tunnel:
             ngrok.install_ngrok(self._config)
             overdue.start()
             self._trouble = ""
-            opened = ngrok.connect(self.upstream, pyngrok_config=self._config, **self.options)
+            opened = ngrok.connect(self.upstream, name=NAME, pyngrok_config=self._config, **self.options)
         except (PyngrokError, OSError) as error:
             raise self._explain(error) from None  # ngrok's text has the token in it, and so would the traceback
         finally:
