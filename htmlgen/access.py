@@ -6,7 +6,6 @@ file) belongs to the caller is for the route to check, see `htmlgen.auth.owns`.
 """
 
 import re
-from collections.abc import Iterable
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -88,6 +87,9 @@ TABLE: tuple[tuple[str, str, Access], ...] = (
     ("GET", "/publications", Access.USER),
     ("POST", "/publications", Access.USER),
     ("DELETE", "/publications/{token}", Access.USER),
+    ("GET", "/publications", Access.USER),
+    ("POST", "/publications", Access.USER),
+    ("DELETE", "/publications/{token}", Access.USER),
     # Programs
     ("GET", "/ready", Access.OPEN),
     ("POST", "/generate_html", Access.API),
@@ -95,14 +97,23 @@ TABLE: tuple[tuple[str, str, Access], ...] = (
     ("GET", "/metrics", Access.USER),
     ("POST", "/v1/chat/completions", Access.API),
     ("GET", "/v1/models", Access.API),
+    ("GET", "/v1/models/{model:path}", Access.API),
     ("GET", "/openapi.json", Access.USER),
     ("GET", "/docs", Access.USER),
+    ("GET", "/docs/assets/{path:path}", Access.USER),
     ("GET", "/docs/oauth2-redirect", Access.CLOSED),
     ("GET", "/redoc", Access.CLOSED),
+    # What is not there, told as a program wants it
+    ("GET", "/api/{path:path}", Access.USER),
+    ("GET", "/docs/{path:path}", Access.USER),
+    ("GET", "/generate_html/{path:path}", Access.USER),
+    ("GET", "/metrics/{path:path}", Access.USER),
+    ("GET", "/models/{path:path}", Access.USER),
+    ("GET", "/openapi.json/{path:path}", Access.USER),
+    ("GET", "/ready/{path:path}", Access.USER),
+    ("GET", "/v1/{path:path}", Access.USER),
 )
 """(method, path as the route is declared, who). GET is HEAD too; "*" is every method, and sockets."""
-
-_EXACT = {(method, path): access for method, path, access in TABLE}
 
 
 class _Rule(NamedTuple):
@@ -126,12 +137,3 @@ def classify(method: str, path: str) -> Access:
         if rule.method in (method, "*") and rule.path.match(path):
             return rule.access
     return Access.USER
-
-
-def unclassified(routes: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Those of (method, declared path) that the table does not have."""
-    return [
-        (method, path)
-        for method, path in routes
-        if ("GET" if method == "HEAD" else method, path) not in _EXACT and ("*", path) not in _EXACT
-    ]
