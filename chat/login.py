@@ -5,6 +5,7 @@ auth = lock(settings)       # while app.py is imported: Chainlit looks at the ca
 
 import asyncio
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ def lock(settings: Settings, engine: Callable[[], AsyncEngine]) -> Auth:
     except HtmlgenError as error:
         raise SystemExit(f"\n{error}\n") from None
     _offer(auth)
+    _check_connections()
     # The last one added is the first that a request meets: names and origins before who asks.
     admit(chainlit.server.app, auth, socket_owner=_owner_of_socket, root_path=config.run.root_path)
     protect(chainlit.server.app, auth.hosts)
@@ -96,6 +98,28 @@ def _offer(auth: Auth) -> None:
             if False in (raw_user_data.get("email_verified"), raw_user_data.get("verified_email")):
                 return None
             return _user(await auth.oauth_session(provider_id, default_app_user.identifier or ""))
+
+
+def _check_connections() -> None:
+    """Takes only UUIDs for the ids that a browser makes up when it connects.
+
+    Chainlit 2.12 makes a folder's name of the session's id (`.files/<id>`), writes uploads there, and deletes it with all that is
+    in it when the session ends: "../htmlgen" or "/home" would do as well.
+    """
+    connect = chainlit.server.sio.handlers["/"]["connect"]
+
+    async def checked(sid: str, environ: dict[str, Any], auth: Any) -> Any:
+        if not isinstance(auth, dict) or not _is_uuid(auth.get("sessionId")):
+            raise ConnectionRefusedError("The session's id is not a UUID.")
+        if auth.get("threadId") and not _is_uuid(auth["threadId"]):
+            raise ConnectionRefusedError("The chat's id is not a UUID.")
+        return await connect(sid, environ, auth)
+
+    chainlit.server.sio.on("connect", handler=checked)
+
+
+def _is_uuid(text: Any) -> bool:
+    return isinstance(text, str) and bool(re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text))
 
 
 def _user(session: Session | None) -> cl.User | None:
