@@ -1,169 +1,132 @@
-"""The HTTP interface: `POST /generate_html` and `GET /ready`.
+"""The HTTP interface for programs, put together: POST /generate_html, OpenAI's protocol, GET /models, /ready, /metrics and /docs.
 
-    curl localhost:8000/generate_html -H 'content-type: application/json' -d '{"prompt": "a login page"}'
-    {"html": "<!DOCTYPE html>…", "finish_reason": "stop", "text": "…", "usage": {"new_tokens": 812, …}}
+    for route in make_api(studio).routes: app.router.routes.insert(0, route)
 
-Requests stand in the same queue as the chat. A client that hangs up ends its generation.
+Requests stand in the same line as the chat's. docs/api.md has examples.
 """
 
-import asyncio
-import logging
-from collections.abc import Callable
-from contextlib import aclosing
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Iterable
+from typing import Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
-from starlette.requests import ClientDisconnect
+from fastapi.security import HTTPBearer
+from fastapi_offline import FastAPIOffline
+from pydantic import BaseModel, Field
+from starlette.routing import BaseRoute, Match, Route, Router
+from starlette.types import Receive, Scope, Send
 
-from htmlgen.engine import SAMPLING_FIELDS, GenerationRequest, Sampling
-from htmlgen.errors import HtmlgenError, RequestError
-from htmlgen.settings import Settings
-from htmlgen.studio import Finished, Studio
-
-log = logging.getLogger(__name__)
-
-CLIENT_CLOSED_REQUEST = 499
-"""nginx's status for a client that hung up; nobody reads it but a log."""
-
-
-class _Prompt(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    prompt: str = Field(description="What page to write, or what to change in `html`.")
-    html: str | None = Field(None, description="The current page, when the prompt asks for a change to it.")
+from htmlgen.generate_api import CurrentUser, make_generate_api
+from htmlgen.metrics import CONTENT_TYPE
+from htmlgen.openai_api import make_openai_api
+from htmlgen.problems import answer_with_problems, problems
+from htmlgen.studio import Studio
 
 
-# Its numbers have the names and types of Sampling, which also checks their ranges: one place for both.
-GenerateBody = create_model(
-    "GenerateBody",
-    __base__=_Prompt,
-    **{name: (Sampling.__annotations__[name] | None, None) for name in SAMPLING_FIELDS},  # type: ignore[call-overload]
-)
+class ModelEntry(BaseModel):
+    id: str = Field(description="What `model` of a request takes.", examples=["demo"])
+    label: str
+    note: str
+    default: bool
 
 
-def make_sampling(settings: Settings, **chosen: Any) -> Sampling:
-    """Sampling with the server's default length; None and absent mean the default.
-
-    Raises:
-        RequestError: a value is outside its range.
-    """
-    given = {name: value for name, value in chosen.items() if value is not None}
-    return Sampling(**{"max_new_tokens": settings.max_new_tokens, **given})
+class Models(BaseModel):
+    models: list[ModelEntry] = Field(description="The default first.")
 
 
-def parse_body(data: bytes, settings: Settings) -> GenerationRequest:
-    """The request in a JSON body.
+class Readiness(BaseModel):
+    """Whether the model can generate."""
 
-    Raises:
-        RequestError: no JSON, a field is missing, unknown, of the wrong type or out of range; the message names it.
-    """
-    try:
-        body = GenerateBody.model_validate_json(data)
-    except ValidationError as error:
-        raise RequestError("; ".join(_complaint(dict(e)) for e in error.errors())) from error
-    fields = body.model_dump()
-    return GenerationRequest(
-        fields["prompt"],
-        page=fields["html"],
-        sampling=make_sampling(settings, **{name: fields[name] for name in SAMPLING_FIELDS}),
+    status: Literal["ready", "loading", "failed"]
+    model: str
+    reason: str | None = Field(
+        None, description="What it is doing, or why it never will.", examples=["Downloading, 40 %"]
     )
+    waiting: int | None = Field(None, description="Requests in line.")
 
 
-def _complaint(error: dict[str, Any]) -> str:
-    name = ".".join(map(str, error["loc"]))
-    match error["type"]:
-        case "json_invalid":
-            return 'The body is not JSON. Send {"prompt": "a login page"} as application/json.'
-        case "missing":
-            return f'"{name}" is missing. Send {{"prompt": "a login page"}}.'
-        case "extra_forbidden":
-            return f'"{name}" is not a field. Known are prompt, html, {", ".join(SAMPLING_FIELDS)}.'
-    return f'"{name}": {error["msg"]}.' if name else f"{error['msg']}."
-
-
-def make_api(get_studio: Callable[[], Studio]) -> APIRouter:
-    """The routes. `get_studio` is called for each request, so that they can be added before the studio is made."""
-    api = APIRouter()
-
-    @api.get("/ready", summary="Can the model generate?")
-    async def ready() -> JSONResponse:
-        studio = get_studio()
-        if studio.state == "ready":
-            return JSONResponse({"status": "ready", "model": studio.engine.name, "waiting": studio.waiting})
-        body = {"status": studio.state, "reason": studio.status, "model": studio.engine.name}
-        return JSONResponse(body, status_code=503, headers={} if studio.state == "failed" else {"Retry-After": "5"})
-
-    @api.post(
-        "/generate_html",
-        summary="Write a page, or change one",
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": {"schema": GenerateBody.model_json_schema()}},
-            }
-        },
+def make_api(studio: Studio) -> Router:
+    """The routes. Insert them at the front of an app whose last route answers every path."""
+    api = FastAPIOffline(
+        title="HTMLGen Studio",
+        version="1",
+        description="Pages from a prompt. Everything stands in the same line as the chat; errors are problem details (RFC 9457).",
+        docs_url="/docs",
+        redoc_url=None,
+        static_url="/docs/assets",
+        favicon_url="/favicon",
+        swagger_ui_oauth2_redirect_url="/docs/oauth2-redirect",
+        swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
+        redirect_slashes=False,
     )
-    async def generate_html(request: Request) -> Response:
-        studio = get_studio()
-        try:
-            data = await _read(request, limit=12 * studio.settings.max_prompt_chars + 10_000)
-            end = await _unless_gone(request, studio, parse_body(data, studio.settings))
-        except ClientDisconnect:
-            return Response(status_code=499)  # hung up before the whole body had come: nobody reads this
-        except HtmlgenError as error:
-            headers = {"Retry-After": "30"} if error.status in (429, 503) else None
-            return JSONResponse(
-                {"error": {"code": error.code, "message": str(error)}}, status_code=error.status, headers=headers
-            )
-        if end is None:
-            return JSONResponse({}, status_code=CLIENT_CLOSED_REQUEST)
-        return JSONResponse(
-            {
-                "html": None if end.page is None else end.page.html,
-                "finish_reason": end.finish_reason,
-                "text": end.text,
-                "usage": None if end.usage is None else asdict(end.usage),
-            }
+    answer_with_problems(api)
+    bearer = Depends(HTTPBearer(auto_error=False, description="A key of `python -m htmlgen apikey add`."))
+    parts = {"pages": make_generate_api(studio), "OpenAI's protocol": make_openai_api(studio), "state": _state(studio)}
+    for tag, part in parts.items():
+        api.include_router(part, tags=[tag], dependencies=[bearer])
+    own = [route for part in parts.values() for route in part.routes]
+    return Router(_doors(api, [*api.routes, *own]))
+
+
+def _state(studio: Studio) -> APIRouter:
+    routes = APIRouter()
+
+    @routes.get("/models", summary="What can be chosen", responses=problems(401))
+    async def models(user: CurrentUser) -> Models:
+        found = studio.engine.models
+        return Models(
+            models=[ModelEntry(id=m.id, label=m.label, note=m.note, default=m is found[0]) for m in found],
         )
 
-    return api
+    @routes.head("/ready", include_in_schema=False)
+    @routes.get(
+        "/ready",
+        summary="Can the model generate?",
+        response_model=Readiness,
+        responses={503: {"description": "Not yet, or never: `reason` says which.", "model": Readiness}},
+    )
+    async def ready() -> JSONResponse:
+        if studio.state == "ready":
+            state = Readiness(status="ready", model=studio.engine.name, waiting=studio.waiting)
+        else:
+            state = Readiness(status=studio.state, model=studio.engine.name, reason=studio.status)
+        headers = {"Cache-Control": "no-store"} | ({"Retry-After": "5"} if studio.state == "loading" else {})
+        return JSONResponse(state.model_dump(exclude_none=True), 200 if studio.state == "ready" else 503, headers)
+
+    @routes.get(
+        "/metrics",
+        summary="Figures for Prometheus",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **problems(401)},
+    )
+    async def metrics(user: CurrentUser) -> Response:
+        return Response(studio.metrics.render(), headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
+
+    return routes
 
 
-async def _read(request: Request, limit: int) -> bytes:
-    """The body, refused before it fills the memory: `limit` bytes is what the longest prompt takes in escaped JSON."""
-    data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > limit:
-            raise RequestError(f"The request is longer than {limit:,} bytes. Shorten the prompt or the page.")
-    return bytes(data)
+# Into an app that answers every path
 
 
-async def _unless_gone(request: Request, studio: Studio, wanted: GenerationRequest) -> Finished | None:
-    """The end of the generation, or None when the client hung up before it."""
+class _Door(Route):
+    """Leads a path of the API into it, whatever the method: what follows in the app would answer with a page for people."""
 
-    async def run() -> Finished:
-        async with aclosing(studio.generate(wanted)) as events:
-            async for event in events:
-                if isinstance(event, Finished):
-                    return event
-        raise AssertionError("a generation ends in Finished or an exception")
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child = super().matches(scope)
+        return (Match.NONE if match is Match.NONE else Match.FULL), child
 
-    async def gone() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
 
-    work, watch = asyncio.create_task(run()), asyncio.create_task(gone())
-    try:
-        await asyncio.wait((work, watch), return_when=asyncio.FIRST_COMPLETED)
-        if work.done():
-            return work.result()
-        log.info("A client hung up; its generation ends.")
-        return None
-    finally:
-        work.cancel()
-        watch.cancel()
-        await asyncio.gather(work, watch, return_exceptions=True)
+
+def _doors(api: FastAPI, routes: Iterable[BaseRoute]) -> list[_Door]:
+    """One for each path of `routes`, and one below each first part of them for what is not there."""
+    known: dict[str, set[str]] = {}
+    for route in routes:
+        if isinstance(route, Route) and route.methods:
+            known.setdefault(route.path, set()).update(route.methods)
+    known["/docs/assets/{path:path}"] = {"GET"}
+    doors = [_Door(path, api, methods=methods) for path, methods in known.items()]
+    for first in sorted({path.split("/")[1] for path in known} | {"api"}):
+        doors.append(_Door(f"/{first}/{{path:path}}", api, methods=["GET"]))
+    return doors

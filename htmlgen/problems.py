@@ -9,17 +9,21 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from htmlgen.errors import Busy, HtmlgenError, NotReady, RequestError, ServerBusy, TooManyRequests
+from htmlgen.errors import Busy, GenerationFailed, HtmlgenError, NotReady, RequestError, ServerBusy, TooManyRequests
 
 MEDIA_TYPE = "application/problem+json"
+
+CLIENT_CLOSED_REQUEST = 499
+"""nginx's status for a client that hung up; nobody reads it but a log."""
 
 
 class FieldError(BaseModel):
@@ -56,9 +60,35 @@ class NotJson(RequestError):
     code = "not_json"
 
 
+class NoPage(GenerationFailed):
+    """The model answered with `said` and no page, and a page is what was to be sent."""
+
+    code = "no_page"
+
+    def __init__(self, said: str) -> None:
+        words = " ".join(said.split())
+        super().__init__(f"The model wrote no page. It said: {words[:200] or 'nothing'}")
+
+
+class NoSuchModel(RequestError):
+    code = "model_not_found"
+    status = 404
+
+
 class UnsupportedMediaType(RequestError):
     code = "unsupported_media_type"
     status = 415
+
+
+def _without_nul(text: str) -> str:
+    place = text.find("\0")
+    if place >= 0:
+        raise ValueError(f"There is a NUL character at position {place:,}. Take it out")
+    return text
+
+
+Text: TypeAlias = Annotated[str, AfterValidator(_without_nul)]
+"""A string of a body: whole characters, which pydantic sees to, and no NUL, which PostgreSQL cannot store."""
 
 
 def problem(status: int, code: str, detail: str, fields: Iterable[tuple[str, str]] = ()) -> dict[str, Any]:
@@ -84,6 +114,17 @@ def describe(error: HtmlgenError) -> dict[str, Any]:
 def problem_response(error: HtmlgenError, headers: Mapping[str, str] | None = None) -> Response:
     """An error of ours as a response, with the headers that its status calls for."""
     return respond(describe(error), {**_headers(error), **(headers or {})})
+
+
+def with_openai_error(members: dict[str, Any]) -> dict[str, Any]:
+    """The problem with `error` added, the member that OpenAI's clients look at."""
+    error = {
+        "message": members["detail"],
+        "type": "invalid_request_error" if members["status"] < 500 else "server_error",
+        "param": members["errors"][0]["field"] if "errors" in members else None,
+        "code": members["code"],
+    }
+    return {**members, "error": error}
 
 
 def respond(members: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
@@ -132,24 +173,43 @@ def _is_json(content_type: str) -> bool:
 
 def answer_with_problems(app: FastAPI) -> None:
     """Makes every error that leaves a route of `app`, and every path and method it does not have, a problem."""
+    make_schema = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        schema = make_schema()
+        known = schema.setdefault("components", {}).setdefault("schemas", {})
+        if "Problem" not in known:
+            found = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            known.update(found.pop("$defs"))
+            known["Problem"] = found
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+    def answer(request: Request, members: dict[str, Any], headers: Mapping[str, str] | None) -> Response:
+        return respond(with_openai_error(members) if request.url.path.startswith("/v1/") else members, headers)
 
     @app.exception_handler(HtmlgenError)
     async def ours(request: Request, error: HtmlgenError) -> Response:
-        return problem_response(error)
+        return answer(request, describe(error), _headers(error))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        return problem_response(read_validation_error(error, request.headers.get("content-type", "")))
+        return await ours(request, read_validation_error(error, request.headers.get("content-type", "")))
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
-        return respond(problem(error.status_code, code, _explain(request, error)), error.headers)
+        return answer(request, problem(error.status_code, code, _explain(request, error)), error.headers)
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(request: Request, error: ClientDisconnect) -> Response:
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
         detail = "Something went wrong on the server, and its log has the details. Please try again."
-        return respond(problem(500, "internal_error", detail))
+        return answer(request, problem(500, "internal_error", detail), None)
 
 
 def _explain(request: Request, error: HTTPException) -> str:
@@ -164,3 +224,24 @@ def _explain(request: Request, error: HTTPException) -> str:
         case 413:
             return "The body is longer than what is read here. Shorten the prompt or the page."
     return str(error.detail)
+
+
+REASONS = {
+    400: "The body is not JSON, or what it asks for cannot be done.",
+    401: "No key, or one that is not known.",
+    404: "There is no such model.",
+    413: "The body, the prompt or the page is too long.",
+    415: "The body is not `application/json`.",
+    422: "Some fields are wrong; `errors` names them.",
+    429: "The line is full, or this key asks too often. `Retry-After` has the seconds to wait.",
+    500: "The model broke off.",
+    503: "The model is still loading, or cannot be loaded.",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For `responses` of a route: these statuses are problems."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"description": REASONS[status], "content": {MEDIA_TYPE: {"schema": schema}}} for status in statuses
+    }

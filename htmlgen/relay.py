@@ -1,23 +1,26 @@
 """A generation and whoever reads it over HTTP: each at its own pace, and neither outlives the other.
 
     events = relay(studio.generate(request))
-    return Stream(events_as_bytes(events), media_type="text/event-stream")
+    first = await first_of(http_request, events)
+    return Stream(as_bytes(first, events), events, media_type="text/event-stream")
 
 The generation runs in a task of its own, so that a reader who stalls holds up no one else in the line. The moment the reader
 is gone the task is cancelled, and its place is free.
 """
 
 import asyncio
+import json
 from collections import deque
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
 from typing import Any, TypeVar
 
+from fastapi.sse import format_sse_event
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from htmlgen.studio import Event, Wrote
+from htmlgen.studio import Event, Finished, Wrote
 
 T = TypeVar("T")
 
@@ -91,13 +94,51 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
         await asyncio.gather(task, watch, return_exceptions=True)
 
 
-class Stream(StreamingResponse):
-    """A streaming response that closes its generator before it returns, however it ends."""
+async def last_of(events: AsyncGenerator[Event, None]) -> Finished:
+    """The end of a generation that nobody watches.
 
-    def __init__(self, content: AsyncGenerator[bytes, None], **options: Any) -> None:
+    Raises:
+        HtmlgenError: it was refused or broke off.
+    """
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, Finished):
+                return event
+    raise AssertionError("a generation ends in Finished or an exception")
+
+
+async def first_of(request: Request, events: AsyncGenerator[Event | None, None]) -> Event | None:
+    """The first event, before the response begins: a request that is refused still gets a status of its own.
+
+    Raises:
+        ClientDisconnect: the client hung up.
+        HtmlgenError: the request is refused.
+    """
+
+    async def first() -> Event | None:
+        return await anext(events)
+
+    return await unless_gone(request, first())
+
+
+def sse(data: Any, event: str | None = None) -> bytes:
+    return format_sse_event(data_str=json.dumps(data), event=event)
+
+
+STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Content-Encoding": "identity"}
+"""Nothing on the way may gather the stream into blocks: neither nginx nor a compressor."""
+
+
+class Stream(StreamingResponse):
+    """A streaming response made of the events of `source`, which is closed before the response returns, however it ends."""
+
+    def __init__(
+        self, content: AsyncGenerator[bytes, None], source: AsyncGenerator[Event | None, None], **options: Any
+    ) -> None:
         super().__init__(content, **options)
-        self._generator = content
+        self._content, self._source = content, source
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with aclosing(self._generator):
+        # Both: a generator that was never begun does nothing when it is closed, not even its `finally`.
+        async with aclosing(self._source), aclosing(self._content):
             await super().__call__(scope, receive, send)

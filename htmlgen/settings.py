@@ -1,7 +1,7 @@
 """Settings: HTMLGEN_* variables, read once at the edge and passed in from there."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -139,6 +139,16 @@ def load_settings() -> Settings:
     except ValidationError as error:
         lines = [f"HTMLGEN_{'_'.join(map(str, e['loc'])).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()]
         raise SettingsError("A setting cannot be used. " + "; ".join(lines)) from error
+
+
+def make_sampling(settings: Settings, **chosen: Any) -> Sampling:
+    """Sampling with the server's default length; None and absent mean the default.
+
+    Raises:
+        RequestError: a value is outside its range.
+    """
+    given = {name: value for name, value in chosen.items() if value is not None}
+    return Sampling(**{"max_new_tokens": settings.max_new_tokens, **given})
 
 
 PROJECT = Path(__file__).resolve().parent.parent
