@@ -2,11 +2,16 @@
 
 import json
 import os
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from htmlgen.store import Store
+    from tests.postgres import Postgres
 
 # Before torch and the tokenizers are imported: tests share two cores, and none may reach for a model hub.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -133,3 +138,34 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no shared data here")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> "Iterator[Postgres]":
+    """A PostgreSQL server of the tests' own; skips where Debian's package is not installed."""
+    from tests.postgres import Postgres, find_binaries
+
+    binaries = find_binaries()
+    if binaries is None:
+        pytest.skip("PostgreSQL is not installed: make postgresql")
+    server = Postgres(binaries)
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/htmlgen.db"
+    return str(request.getfixturevalue("postgres").new_database())
+
+
+@pytest.fixture
+async def store(database_url: str) -> "AsyncIterator[Store]":
+    """An open store over an empty database, once of each kind."""
+    from htmlgen.store import Store
+
+    opened = await Store.open(database_url)
+    yield opened
+    await opened.close()
