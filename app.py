@@ -2,42 +2,45 @@
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import chainlit as cl
 import chainlit.server
+from chainlit.types import ThreadDict
 
-from chat.answer import Answer
+from chat import turn
 from chat.conversation import Chat
-from chat.pane import NEW_PAGE, complain
-from chat.panel import read_sampling, settings_widgets
-from htmlgen.api import make_api, make_sampling
-from htmlgen.engine import GenerationRequest
-from htmlgen.errors import HtmlgenError, PageNotFound
-from htmlgen.local import LocalEngine, choose_preset
-from htmlgen.origin import protect
+from chat.history import History, bring_back
+from chat.link import lock_if_shared, open_link
+from chat.login import lock
+from chat.pane import offer_commands
+from htmlgen.api import make_api
+from htmlgen.engines import make_engine
+from htmlgen.errors import HtmlgenError
 from htmlgen.page import PageShelf
 from htmlgen.preview import make_preview
+from htmlgen.publish import make_publishing
 from htmlgen.settings import load_settings
 from htmlgen.starters import STARTERS
+from htmlgen.store import Store
 from htmlgen.studio import Studio
 
-settings = load_settings()
+settings, made_password = lock_if_shared(load_settings())
 shelf = PageShelf(settings.max_pages)
-engine = LocalEngine(
-    choose_preset(settings),
-    adapter=settings.adapter,
-    quantization=settings.quantization,
-    prompt_format=settings.prompt_format,
-)
+engine = make_engine(settings)
 studio = Studio(engine, shelf, settings)
+store: Store
+"""Opened at start-up, where the event loop is."""
 
 STOP_NOTICE = "Task manually stopped."
 """What Chainlit itself says to Stop; the line under the page says it better."""
 
 # Chainlit's last route answers every path, so ours go before it.
-for routes in (make_api(lambda: studio), make_preview(shelf)):
+for routes in (make_api(studio), make_preview(shelf), make_publishing(lambda: store)):
     chainlit.server.app.router.routes[:0] = routes.routes
-protect(chainlit.server.app)
+auth = lock(settings, lambda: store.engine)
+sharing = open_link(settings, auth, made_password)
 
 # Chainlit's page names fonts and style sheets on other servers, which nothing here uses. Without them a machine without
 # a network need not wait for them, and nobody else learns who opens the chat.
@@ -49,12 +52,35 @@ chainlit.server.get_html_template = lambda root_path: re.sub(
 
 @cl.on_app_startup
 async def on_app_startup() -> None:
+    global store
+    store = shelf.store = await Store.open(settings.database)
     await studio.start()
+    if sharing is not None:
+        sharing.announce()
 
 
 @cl.on_app_shutdown
 async def on_app_shutdown() -> None:
+    if sharing is not None:
+        await asyncio.to_thread(sharing.close)
     await studio.close()
+    await store.close()
+
+
+@cl.data_layer
+def data_layer() -> History:
+    return History(lambda: store, shelf)
+
+
+@cl.set_chat_profiles
+async def set_chat_profiles(_: cl.User | None) -> list[cl.ChatProfile]:
+    """What can be chosen here, read anew whenever somebody opens the chat."""
+    return [
+        cl.ChatProfile(
+            name=model.id, display_name=model.label, markdown_description=model.note or model.label, default=first
+        )
+        for model, first in ((model, n == 0) for n, model in enumerate(studio.engine.models))
+    ]
 
 
 @cl.set_starters
@@ -68,19 +94,28 @@ async def set_starters() -> list[cl.Starter]:
 def current_chat() -> Chat:
     chat = cl.user_session.get("chat")
     if chat is None:
-        chat = Chat(studio)
+        session = cl.context.session
+        owner = session.user.identifier if session.user is not None else "local"
+        chat = Chat(studio, store, id=session.thread_id, owner=owner, model=session.chat_profile or "")
         cl.user_session.set("chat", chat)
     return chat
 
 
 @cl.on_chat_start
 async def on_chat_start() -> None:
-    await cl.ChatSettings(settings_widgets(make_sampling(settings))).send()
+    await current_chat().panel.send()
+    await offer_commands(has_page=False)
+
+
+@cl.on_chat_resume
+async def on_chat_resume(thread: ThreadDict) -> None:
+    await bring_back(current_chat(), thread)
 
 
 @cl.on_chat_end
 async def on_chat_end() -> None:
     """The tab was closed or its connection dropped: nobody reads on, so the model's time goes to the next in line."""
+    cl.user_session.set("page", current_chat().page_id)
     task = cl.context.session.current_task
     if task is not None and task is not asyncio.current_task():
         task.cancel()
@@ -94,54 +129,92 @@ async def on_stop() -> None:
             break
 
 
+@cl.on_settings_update
+async def on_settings_update(chosen: dict[str, Any]) -> None:
+    chat = current_chat()
+    try:
+        chat.panel.change(chosen)
+    except HtmlgenError as error:
+        await cl.context.emitter.send_toast(str(error), "error")
+    await chat.panel.send()  # what holds now: a refused value is taken back
+
+
 @cl.on_message
 async def on_message(message: cl.Message) -> None:
-    chat = current_chat()
-    answer = Answer(chat, message.content)
-    if message.command == NEW_PAGE:
-        chat.page_id = None  # stays so if this message is refused: the next try is for an empty page too
-    try:
-        page = None if chat.page_id is None else shelf.get(chat.page_id).html
-        chosen = cl.user_session.get("chat_settings") or {}
-        request = GenerationRequest(message.content, page=page, sampling=read_sampling(chosen, settings))
-    except HtmlgenError as error:
-        if isinstance(error, PageNotFound):
-            chat.page_id = None
-        await complain(str(error))
-        return
-    if page is None:
-        chat.version = 0
-    await answer.write(request)
+    # An edited message's turn is no task of Chainlit's, and Stop would not find it.
+    cl.context.session.current_task = asyncio.current_task()
+    await turn.take_message(current_chat(), message)
 
 
-@cl.action_callback("continue")
-async def on_continue(action: cl.Action) -> None:
-    """Goes on from the cut. The button's own request is answered at once: the chat's Stop has a task to cancel."""
-    answer = current_chat().cut
-    if answer is None or answer.id != action.payload.get("answer"):
-        await complain("This page has been changed since. Ask for what is missing in a message.")
-        return
+# Buttons in the chat and in the pane. Each answers at once with {} or {"error": what to tell}.
 
-    async def run() -> None:
-        await cl.context.emitter.task_start()
-        try:
-            await answer.go_on()
-        finally:
-            await cl.context.emitter.task_end()
-
-    await action.remove()
-    cl.context.session.current_task = asyncio.create_task(run())
+Press = Callable[[Chat, dict[str, Any]], Awaitable[None]]
 
 
-@cl.action_callback("show_page")
-async def on_show_page(action: cl.Action) -> None:
-    """The Preview button over the code of any page of this chat."""
-    try:
-        page = shelf.get(str(action.payload.get("page")))
-    except PageNotFound as error:
-        await complain(str(error))
-        return
-    chat = current_chat()
-    chat.page_id = page.id
-    shown = {name: action.payload.get(name) for name in ("part", "version", "title")}
-    await chat.pane.show(page=page.id, writing=not page.finished, **shown)
+def on_press(name: str) -> Callable[[Press], Press]:
+    def register(press: Press) -> Press:
+        async def callback(action: cl.Action) -> dict[str, str]:
+            try:
+                await press(current_chat(), action.payload)
+            except HtmlgenError as error:
+                return {"error": str(error)}
+            return {}
+
+        cl.action_callback(name)(callback)
+        return press
+
+    return register
+
+
+@on_press("continue")
+async def on_continue(chat: Chat, said: dict[str, Any]) -> None:
+    await turn.go_on(chat, str(said.get("page")))
+
+
+@on_press("regenerate")
+async def on_regenerate(chat: Chat, said: dict[str, Any]) -> None:
+    await turn.regenerate(chat, str(said.get("page")))
+
+
+@on_press("show_page")
+async def on_show_page(chat: Chat, said: dict[str, Any]) -> None:
+    await turn.show_page(chat, str(said.get("page")))
+
+
+@on_press("fix_error")
+async def on_fix_error(chat: Chat, said: dict[str, Any]) -> None:
+    line = said.get("line")
+    await turn.fix_error(chat, str(said.get("page")), str(said.get("message")), line if isinstance(line, int) else 0)
+
+
+@on_press("change_element")
+async def on_change_element(chat: Chat, said: dict[str, Any]) -> None:
+    page, path, markup, instruction = (str(said.get(name, "")) for name in ("page", "path", "markup", "instruction"))
+    await turn.change_element(chat, page, path, markup, instruction)
+
+
+@on_press("save_edit")
+async def on_save_edit(chat: Chat, said: dict[str, Any]) -> None:
+    await turn.save_edit(chat, str(said.get("page")), str(said.get("html", "")))
+
+
+@on_press("restore")
+async def on_restore(chat: Chat, said: dict[str, Any]) -> None:
+    await turn.restore(chat, str(said.get("page")))
+
+
+@on_press("vote")
+async def on_vote(chat: Chat, said: dict[str, Any]) -> None:
+    value = said.get("value")
+    await turn.vote(chat, str(said.get("page")), value if isinstance(value, int) else 2, str(said.get("comment") or ""))
+
+
+@on_press("pick")
+async def on_pick(chat: Chat, said: dict[str, Any]) -> None:
+    comparison, chosen, rejected = (str(said.get(name)) for name in ("comparison", "chosen", "rejected"))
+    await turn.pick(chat, comparison, chosen, rejected, said.get("tie") is True)
+
+
+@on_press("stop")
+async def on_press_stop(chat: Chat, said: dict[str, Any]) -> None:
+    chat.stop()
