@@ -2,6 +2,7 @@
 
     python -m train merge --adapter runs/pages/adapter --out merged
     HTMLGEN_MODEL=merged make run
+    python -m train merge --adapter runs/pages/adapter --out merged --gguf            # and merged/model.gguf, for llama.cpp
     python -m train merge --adapter runs/pages/adapter --what adapter --push your-name/pages
 
 A merge never goes into a 4-bit base: that would round the adapter's small updates away. The merged model is loaded back from
@@ -34,6 +35,8 @@ TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.1, torch.float16: 0.02}
 """Largest difference between logits of base + adapter and of the merged model, as a share of the largest logit (at least 1)
 for the half-precision types, whose rounding it allows for."""
 PROBE_TOKENS = 64
+GGUF_FILE = "model.gguf"
+"""In the folder of a merged model."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +58,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="number type of the merged weights; auto is the base's own, float32 is exact and largest",
     )
     parser.add_argument(
+        "--gguf",
+        nargs="?",
+        const="auto",
+        choices=("auto", "bf16", "f16"),
+        help=f"also write {GGUF_FILE} for llama.cpp, its matrices in bf16 or f16 (auto: as merged); Llama-architecture models only",
+    )
+    parser.add_argument(
         "--report",
         type=Path,
         help="report.json of `evaluate`, for the scores in the model card; "
@@ -67,9 +77,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if arguments.out is None and not (arguments.what == "adapter" and arguments.push):
         raise SettingsError("--out is missing. Name a folder for the result.")
+    if arguments.gguf and arguments.what == "adapter":
+        raise SettingsError("--gguf writes a merged model. Leave out --what adapter.")
     if arguments.push:
         check_target(arguments.push)
     source = find_source(arguments.adapter, arguments.base)
+    if arguments.gguf:
+        from train.gguf import check_architecture, write_gguf
+
+        check_architecture(_read_config(source.preset))
     name = (arguments.push or str(arguments.out)).rstrip("/").rpartition("/")[2]
     with tempfile.TemporaryDirectory(prefix="merge-", dir=_beside(arguments.out)) as temporary:
         made = Path(temporary) / "result"
@@ -77,6 +93,9 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.what == "merged":
             difference = merge(source, made, dtype=arguments.dtype)
             print(f"Merged in {source.preset.base}; its logits differ from base + adapter by at most {difference:.2g}.")
+            if arguments.gguf:
+                for note in write_gguf(made, made / GGUF_FILE, kind=arguments.gguf, name=name):
+                    print(f"Note: {note}")
         else:
             copy_adapter(source, made)
         report, system = find_scores(source, arguments.report)
@@ -89,6 +108,8 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.out is not None:
             _move(made, arguments.out)
             result = arguments.out
+            if arguments.gguf:
+                print(f"Wrote {result / GGUF_FILE}. To serve it: llama-server -m {result / GGUF_FILE}; docs/scale.md has the rest.")
             hint = f"HTMLGEN_MODEL={result}" if arguments.what == "merged" else f"HTMLGEN_ADAPTER={result}"
             print(f"Wrote {result}. To chat with it: {hint} make run")
         if arguments.push:
@@ -140,14 +161,18 @@ def merge(source: Source, out: Path, *, dtype: str = "auto") -> float:
     return _verify(out, number_type, probe, expected)
 
 
-def _load_full_precision(preset: Preset, dtype: str) -> Any:
+def _read_config(preset: Preset) -> Any:
     try:
-        config = AutoConfig.from_pretrained(preset.base)
+        return AutoConfig.from_pretrained(preset.base)
     except (OSError, ValueError) as error:
         raise ModelNotFound(
             f"The base {preset.base!r} cannot be loaded: {str(error).splitlines()[0]} Name a preset, a local folder or a hub id "
             "with --base; a hub id needs a network, and for a gated model `hf auth login`."
         ) from error
+
+
+def _load_full_precision(preset: Preset, dtype: str) -> Any:
+    config = _read_config(preset)
     quantization = getattr(config, "quantization_config", None)
     if quantization is not None:
         method = quantization.get("quant_method") if isinstance(quantization, dict) else quantization.quant_method
