@@ -109,7 +109,9 @@ def run(arguments: argparse.Namespace) -> int:
             _move(made, arguments.out)
             result = arguments.out
             if arguments.gguf:
-                print(f"Wrote {result / GGUF_FILE}. To serve it: llama-server -m {result / GGUF_FILE}; docs/scale.md has the rest.")
+                print(
+                    f"Wrote {result / GGUF_FILE}. To serve it: llama-server -m {result / GGUF_FILE}; docs/scale.md has the rest."
+                )
             hint = f"HTMLGEN_MODEL={result}" if arguments.what == "merged" else f"HTMLGEN_ADAPTER={result}"
             print(f"Wrote {result}. To chat with it: {hint} make run")
         if arguments.push:
