@@ -83,11 +83,11 @@ class PromptTooLong(RequestError):
     code = "prompt_too_long"
     status = 413
 
-    def __init__(self, prompt_tokens: int, limit: int) -> None:
+    def __init__(self, prompt_tokens: int, limit: int, *, has_page: bool = False) -> None:
         self.prompt_tokens, self.limit = prompt_tokens, limit
+        drop = ", or start a new chat to drop the current page" if has_page else ""
         super().__init__(
-            f"The prompt is {prompt_tokens:,} tokens long and this model has room for {limit:,}. "
-            "Shorten the request, or start a new chat to drop the current page."
+            f"The prompt is {prompt_tokens:,} tokens long and this model has room for {limit:,}. Shorten the request{drop}."
         )
 
 

@@ -61,7 +61,7 @@ class Writer:
         text = format_prompt(self.prompt_format, request.instruction, request.page)
         ids = prompt_ids(tokenizer, text) + answer_ids(tokenizer, request.prefix, complete=False)
         if len(ids) >= context:
-            raise PromptTooLong(len(ids), context - 1)
+            raise PromptTooLong(len(ids), context - 1, has_page=request.page is not None)
         return ids
 
     def write(self, request: GenerationRequest, post: Callable[[Delta], None], cancelled: threading.Event) -> None:

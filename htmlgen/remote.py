@@ -305,7 +305,7 @@ class RemoteEngine:
         limit, context = request.sampling.max_new_tokens, self._context(model)
         if prompt_tokens is not None and context is not None:
             if prompt_tokens >= context:
-                raise PromptTooLong(prompt_tokens, context - 1)
+                raise PromptTooLong(prompt_tokens, context - 1, has_page=request.page is not None)
             limit = min(limit, context - prompt_tokens)
         while True:
             try:

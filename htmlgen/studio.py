@@ -217,9 +217,11 @@ class Studio:
             raise NotReady(f"The model is still loading: {self.engine.status} Try again in a minute.")
         chars = len(request.instruction) + len(request.page or "")
         if chars > self.settings.max_prompt_chars:
+            most = f"{chars:,} characters long and at most {self.settings.max_prompt_chars:,} are read"
             raise RequestError(
-                f"The request and the current page are {chars:,} characters long and at most "
-                f"{self.settings.max_prompt_chars:,} are read. Shorten the request, or start a new chat to drop the page."
+                f"The request is {most}. Shorten it."
+                if request.page is None
+                else f"The request and the current page are {most}. Shorten the request, or start a new chat to drop the page."
             )
         if page is not None and not page.finished:
             raise RequestError("This page is being written right now. Wait until it is finished, or stop it.")
@@ -270,12 +272,14 @@ class Studio:
                     if already > 0:
                         html, already = html[already:], already - len(html)
                     if html:
+                        opens = page is None
                         if page is None:
                             page = self.shelf.new(record.owner if record else "local")
-                            recorder = self._recorder(record, request, page, text)
-                            yield PageOpened(page, None if recorder is None else await recorder.begin())
                         kept = self._append(page, html)
                         full, html = len(kept) < len(html), kept
+                        if opens:
+                            recorder = self._recorder(record, request, page, text)
+                            yield PageOpened(page, None if recorder is None else await recorder.begin())
                     if delta.text:
                         counted.write()
                     if delta.text or html:
