@@ -15,13 +15,16 @@ from chat.history import History, bring_back
 from chat.link import lock_if_shared, open_link
 from chat.login import lock
 from chat.pane import offer_commands
+from chat.wording import reword
 from htmlgen.api import make_api
 from htmlgen.engines import make_engine
 from htmlgen.errors import HtmlgenError
+from htmlgen.links import make_links
 from htmlgen.page import PageShelf
 from htmlgen.preview import make_preview
 from htmlgen.publish import make_publishing
 from htmlgen.settings import load_settings
+from htmlgen.share import Sharing
 from htmlgen.starters import STARTERS
 from htmlgen.store import Store
 from htmlgen.studio import Studio
@@ -37,10 +40,11 @@ STOP_NOTICE = "Task manually stopped."
 """What Chainlit itself says to Stop; the line under the page says it better."""
 
 # Chainlit's last route answers every path, so ours go before it.
-for routes in (make_api(studio), make_preview(shelf), make_publishing(lambda: store)):
+publishing = make_publishing(lambda: store), make_links(lambda: store, lambda: sharing.url if sharing else None)
+for routes in (make_api(studio), make_preview(shelf), *publishing):
     chainlit.server.app.router.routes[:0] = routes.routes
 auth = lock(settings, lambda: store.engine)
-sharing = open_link(settings, auth, made_password)
+sharing: Sharing | None = open_link(settings, auth, made_password)
 
 # Chainlit's page names fonts and style sheets on other servers, which nothing here uses. Without them a machine without
 # a network need not wait for them, and nobody else learns who opens the chat.
@@ -48,6 +52,9 @@ chainlit_page = chainlit.server.get_html_template
 chainlit.server.get_html_template = lambda root_path: re.sub(
     r'<link\b[^>]*\bhref="https?://[^>]*>', "", chainlit_page(root_path)
 )
+
+
+reword()
 
 
 @cl.on_app_startup

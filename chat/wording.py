@@ -1,0 +1,33 @@
+"""Wording: what Chainlit's own interface says where its words don't fit. In English; other languages keep Chainlit's."""
+
+from typing import Any
+
+from chainlit.config import ChainlitConfig
+
+WORDS: dict[tuple[str, ...], str] = {
+    ("chat", "input", "placeholder"): "Say what page you want…",
+    ("chat", "input", "actions", "stop"): "Stop writing",
+    ("chat", "input", "actions", "attachFiles"): "Bring an .html file along",
+    ("threadHistory", "thread", "actions", "delete", "description"): (
+        "This deletes the chat with its pages, all of their versions and your votes on them, for good."
+    ),
+}
+
+
+def reword() -> None:
+    """Puts our words in, whenever Chainlit reads its own."""
+    load = ChainlitConfig.load_translation
+
+    def reworded(config: ChainlitConfig, language: str) -> Any:
+        words = load(config, language)
+        if language.split("-")[0] == "en":
+            for path, text in WORDS.items():
+                *parents, last = path
+                place = words
+                for name in parents:
+                    place = place[name]
+                assert last in place, f"Chainlit no longer says anything at {path}"
+                place[last] = text
+        return words
+
+    ChainlitConfig.load_translation = reworded
