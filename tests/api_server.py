@@ -2,8 +2,10 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -72,3 +74,25 @@ async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
     while not condition():
         assert asyncio.get_running_loop().time() < deadline, "waited in vain"
         await asyncio.sleep(0.002)
+
+
+@contextmanager
+def running(engine: ScriptedEngine, **settings: Any) -> Iterator[ApiClient]:
+    """The same server in a thread of its own, for tests that are no coroutines. Its client belongs to that thread."""
+    ready: Future[ApiClient] = Future()
+    stop = asyncio.Event()
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def run() -> None:
+        loops.append(asyncio.get_running_loop())
+        async with serve(engine, **settings) as client:
+            ready.set_result(client)
+            await stop.wait()
+
+    thread = Thread(target=lambda: asyncio.run(run()), daemon=True)
+    thread.start()
+    try:
+        yield ready.result(30)
+    finally:
+        loops[0].call_soon_threadsafe(stop.set)
+        thread.join(30)
