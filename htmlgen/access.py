@@ -87,9 +87,9 @@ TABLE: tuple[tuple[str, str, Access], ...] = (
     ("GET", "/publications", Access.USER),
     ("POST", "/publications", Access.USER),
     ("DELETE", "/publications/{token}", Access.USER),
-    ("GET", "/publications", Access.USER),
-    ("POST", "/publications", Access.USER),
-    ("DELETE", "/publications/{token}", Access.USER),
+    ("GET", "/published", Access.USER),
+    ("POST", "/published", Access.USER),
+    ("POST", "/published/revoke", Access.USER),
     # Programs
     ("GET", "/ready", Access.OPEN),
     ("POST", "/generate_html", Access.API),

@@ -18,12 +18,10 @@ import hmac
 import logging
 import re
 import secrets
-from base64 import b64encode
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from html import escape, unescape
 from typing import Any
-from urllib.parse import parse_qs
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -37,6 +35,7 @@ from htmlgen.auth import current_user
 from htmlgen.database import storage
 from htmlgen.errors import HtmlgenError, PageNotFound, RequestError
 from htmlgen.isolation import page_headers
+from htmlgen.plain_page import plain_page, read_form
 from htmlgen.preview import NOT_FOUND, PreludeInsertion
 from htmlgen.problems import problem_response
 from htmlgen.ratelimit import RateLimit
@@ -136,7 +135,7 @@ async def publications(store: Store, owner: str) -> list[Publication]:
         Publication(
             row.token,
             row.version_id,
-            _title(row.html) or " ".join(row.instruction.split())[:100],
+            title_of(row.html) or " ".join(row.instruction.split())[:100],
             row.password_hash is not None,
             row.created_at,
         )
@@ -144,7 +143,8 @@ async def publications(store: Store, owner: str) -> list[Publication]:
     ]
 
 
-def _title(html: str) -> str:
+def title_of(html: str) -> str:
+    """What a page calls itself; empty where it has no title."""
     found = re.search(r"<title[^>]*>([^<]{1,300})</title", html[:20_000], re.IGNORECASE)
     return " ".join(unescape(found[1]).split())[:100] if found else ""
 
@@ -180,7 +180,7 @@ def make_publishing(get_store: Any) -> Router:
         try:
             html, hashed = await find(token)
         except HtmlgenError as error:
-            return HTMLResponse(NOT_FOUND % escape(str(error)), error.status, _page_headers())
+            return _gone(error)
         if hashed is not None and not _is_unlocked(request, token, hashed):
             return _form(token)
         insertion = PreludeInsertion()
@@ -192,11 +192,11 @@ def make_publishing(get_store: Any) -> Router:
         try:
             _, hashed = await find(token)
         except HtmlgenError as error:
-            return HTMLResponse(NOT_FOUND % escape(str(error)), error.status, _page_headers())
+            return _gone(error)
         if hashed is not None:
             if wait := tries.take(token):
                 return _form(token, f"There have been too many tries. Try again in {wait} seconds.", 429, wait)
-            password = await _read_password(request)
+            password = (await read_form(request)).get("password")
             async with hashing:
                 right = password is not None and await asyncio.to_thread(_verify, hashed, password)
             if not right:
@@ -273,16 +273,12 @@ def _page_headers() -> dict[str, str]:
     return page_headers() | {"X-Robots-Tag": "noindex, nofollow"}
 
 
+def _gone(error: HtmlgenError) -> Response:
+    text = NOT_FOUND % ("No such page", "No such page", escape(str(error)))
+    return HTMLResponse(text, error.status, _page_headers())
+
+
 # Passwords
-
-
-async def _read_password(request: Request) -> str | None:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > 20 * LONGEST_PASSWORD:
-            return None
-    return parse_qs(body.decode("latin-1"), keep_blank_values=True, errors="replace").get("password", [None])[0]
 
 
 def _verify(hashed: str, password: str) -> bool:
@@ -301,51 +297,12 @@ def _is_unlocked(request: Request, token: str, hashed: str) -> bool:
     return hmac.compare_digest(request.cookies.get("page", "").encode(), _key(token, hashed).encode())
 
 
-STYLE = """
-:root { color-scheme: light dark; --ink: #1c1917; --soft: #78716c; --line: #d6d3d1; --paper: #fafaf9; --accent: #c2410c }
-@media (prefers-color-scheme: dark) { :root { --ink: #f5f5f4; --soft: #a8a29e; --line: #44403c; --paper: #1c1917; --accent: #fb923c } }
-* { box-sizing: border-box }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1.5rem;
-  color: var(--ink); background: var(--paper) }
-form { width: 100%; max-width: 22rem }
-h1 { font-size: 1.25rem; margin: 0 0 .25rem }
-p { margin: 0 0 1.25rem; color: var(--soft) }
-p[role=alert] { color: var(--accent) }
-label { display: block; font-size: .875rem; margin-bottom: .25rem }
-input, button { font: inherit; width: 100%; padding: .6rem .75rem; border-radius: .5rem; border: 1px solid var(--line) }
-input { background: transparent; color: inherit; margin-bottom: .75rem }
-button { background: var(--ink); color: var(--paper); border-color: var(--ink); cursor: pointer }
-:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
-"""
-
-FORM = """<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>This page has a password</title><style>%s</style></head>
-<body><form method="post" action="/p/%s">
-<h1>This page has a password</h1>
-%s
-<label for="password">Password</label>
-<input id="password" name="password" type="password" autocomplete="current-password" required autofocus>
-<button>Open the page</button>
-</form></body>
-</html>
-"""
-
-FORM_HEADERS = {
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'; "
-        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-    ),
-    # With no-referrer the form would come from the origin "null", and be refused.
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "X-Robots-Tag": "noindex, nofollow",
-    "Cache-Control": "no-store",
-}
-
-
 def _form(token: str, problem: str | None = None, status: int = 401, wait: int | None = None) -> Response:
     told = f'<p role="alert">{escape(problem)}</p>' if problem else "<p>Whoever sent you the link knows it.</p>"
-    headers = FORM_HEADERS | ({} if wait is None else {"Retry-After": str(wait)})
-    return HTMLResponse(FORM % (STYLE, escape(token), told), status, headers)
+    form = (
+        f'<form method="post" action="/p/{escape(token)}"><h1>This page has a password</h1>{told}'
+        '<label for="password">Password</label>'
+        '<input id="password" name="password" type="password" autocomplete="current-password" required autofocus>'
+        '<button class="main">Open the page</button></form>'
+    )
+    return plain_page("This page has a password", form, status, {} if wait is None else {"Retry-After": str(wait)})

@@ -9,14 +9,12 @@ What is decided here is who may use the link: whoever has the password, and befo
 ngrok or comes from certain addresses. How the link comes to be is htmlgen/tunnel.py.
 """
 
-import hashlib
 import io
 import ipaddress
 import os
 import re
 import secrets
 import sys
-from base64 import b64encode
 from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
@@ -26,10 +24,11 @@ import segno
 import yaml  # type: ignore[import-untyped]
 from pydantic import SecretStr
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route, Router
 
 from htmlgen.errors import SettingsError, SharingFailed
+from htmlgen.plain_page import plain_page
 from htmlgen.settings import Settings
 from htmlgen.tunnel import DASHBOARD, State, Tunnel
 
@@ -241,42 +240,6 @@ def banner(url: str, here: str, made: str | None, *, colour: bool = False) -> st
 
 # The page that shows the link, with a code for the phone
 
-STYLE = """
-:root { color-scheme: light dark; --ink: #1c1917; --soft: #78716c; --line: #d6d3d1; --paper: #fafaf9; --accent: #c2410c }
-@media (prefers-color-scheme: dark) { :root { --ink: #f5f5f4; --soft: #a8a29e; --line: #44403c; --paper: #1c1917; --accent: #fb923c } }
-* { box-sizing: border-box }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1.5rem;
-  color: var(--ink); background: var(--paper); text-align: center }
-main { width: 100%; max-width: 24rem }
-h1 { font-size: 1.25rem; margin: 0 0 1rem }
-svg { width: 100%; max-width: 18rem; height: auto; background: #fff; border: 1px solid var(--line); border-radius: .75rem }
-a { display: block; margin: 1rem 0 .25rem; font-weight: 600; color: inherit; overflow-wrap: anywhere }
-p { margin: 0; color: var(--soft) }
-p[role=alert] { color: var(--accent); margin-bottom: 1rem }
-:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
-"""
-
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>The link to this studio</title><style>%s</style></head>
-<body><main>
-<h1>The link to this studio</h1>
-%s
-</main></body>
-</html>
-"""
-
-PAGE_HEADERS = {
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'; "
-        "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-}
-
 
 def make_link_page(get_sharing: Callable[[], Sharing | None]) -> Router:
     """`GET /share`: the link and its code, for who uses the studio and wants it on the phone as well."""
@@ -290,13 +253,14 @@ def make_link_page(get_sharing: Callable[[], Sharing | None]) -> Router:
             code = segno.make(sharing.url, error="m", micro=False).svg_inline(
                 border=3, omitsize=True, title="QR code of the link"
             )
-            troubled = {
+            trouble = {
                 "reconnecting": "ngrok cannot be reached just now; the link works again when it can.",
                 "lost": "The link has ended. The terminal that the studio runs in says why.",
                 "closed": "The link has ended.",
             }.get(sharing.state)
-            alert = f'<p role="alert">{troubled}</p>' if troubled else ""
-            body = f'{alert}{code}<a href="{url}" rel="noreferrer">{url}</a><p>Whoever opens it is asked to log in.</p>'
-        return HTMLResponse(PAGE % (STYLE, body), headers=PAGE_HEADERS)
+            alert = f'<p role="alert">{trouble}</p>' if trouble else ""
+            link = f'<a href="{url}" rel="noreferrer">{url}</a>'
+            body = f"{alert}{code}{link}<p>Whoever opens it is asked to log in.</p>"
+        return plain_page("The link to this studio", f'<div class="code"><h1>The link to this studio</h1>{body}</div>')
 
     return Router([Route("/share", share)])
