@@ -5,8 +5,11 @@
 // The window that shows the page gets {htmlgen: "ready"} and answers with {htmlgen: "port"} and one end of a
 // MessageChannel. Through it come {kind: "console", level, text}, {kind: "error", text, line, column},
 // {kind: "blocked", url, directive}, {kind: "click", selector, text}, {kind: "link", url}, {kind: "submit", url},
-// {kind: "dialog", text} and {kind: "scroll", x, y}; and {kind: "scroll", x, y} sent the other way scrolls the page.
+// {kind: "dialog", text}, {kind: "scroll", x, y}, {kind: "picked", path, markup, text} and {kind: "unpicked"}. Sent the other
+// way, {kind: "scroll", x, y} scrolls the page, {kind: "pick", on} lets the reader choose an element or ends that.
 // Whatever comes from the page may be forged by the page.
+//
+// With ?print=1 the page is printed once it is there, in a tab whose sandbox has allow-modals (htmlgen/preview.py).
 (() => {
   "use strict"
   const own = document.currentScript
@@ -33,10 +36,11 @@
     event.stopImmediatePropagation()
     port = event.ports[0]
     port.onmessage = ({ data }) => {
+      if (data?.kind === "pick") return pick(data.on === true)
       if (data?.kind !== "scroll") return
       moved = true
       following = false
-      scrollTo(data.x, data.y)
+      scrollTo({ left: data.x, top: data.y, behavior: "instant" })
     }
     for (const report of waiting.splice(0)) port.postMessage(report)
   })
@@ -104,12 +108,15 @@
       return String(value)
     }
   }
-  for (const level of ["debug", "log", "info", "warn", "error"]) {
-    const write = console[level]
-    console[level] = (...values) => {
+  const LEVELS = { debug: "debug", log: "log", info: "info", warn: "warn", error: "error", dir: "log", table: "log", trace: "log", assert: "error" }
+  for (const [method, level] of Object.entries(LEVELS)) {
+    const write = console[method]
+    console[method] = (...values) => {
       write.apply(console, values)
       try {
-        tell("console", { level, text: cut(values.map(print).join(" ")) })
+        if (method === "assert" && values[0]) return
+        const said = method === "assert" ? ["Assertion failed:", ...values.slice(1)] : values
+        tell("console", { level, text: cut(said.map(print).join(" ")) })
       } catch {
         // a value that cannot be printed is the page's own affair
       }
@@ -155,6 +162,93 @@
     tell("submit", { url: cut(event.target.getAttribute("action") ?? "") })
   })
 
+  // Choosing an element: what the pointer is on, or the arrow keys lead to, is outlined; a click or Enter takes it.
+  const outline = document.createElement("htmlgen-outline")
+  let picking = false
+  let target = null
+  const point = (element) => {
+    target = element
+    const box = element.getBoundingClientRect()
+    const [left, top] = [Math.max(0, box.left - 2), Math.max(0, box.top - 2)]
+    const [right, bottom] = [Math.min(innerWidth, box.right + 2), Math.min(innerHeight, box.bottom + 2)]
+    outline.style.cssText = `all: initial; position: fixed; z-index: 2147483647; pointer-events: none; box-sizing: border-box;
+      left: ${left}px; top: ${top}px; width: ${right - left}px; height: ${bottom - top}px;
+      border: 2px solid #d9480f; border-radius: 3px; background: #d9480f1f; box-shadow: 0 0 0 1px #fff`
+    if (!outline.isConnected) document.documentElement.append(outline)
+  }
+  const pick = (on) => {
+    picking = on
+    target = null
+    outline.remove()
+    if (on) window.focus()
+  }
+  const step = (element) => {
+    let name = CSS.escape(element.localName)
+    if (element.id) return `${name}#${CSS.escape(element.id)}`
+    if (element.classList.length) name += `.${CSS.escape(element.classList[0])}`
+    const alike = [...(element.parentElement?.children ?? [])].filter((other) => other.localName === element.localName)
+    return alike.length > 1 ? `${name}:nth-of-type(${alike.indexOf(element) + 1})` : name
+  }
+  const path = (element) => {
+    const steps = []
+    for (let at = element; at && at !== document.documentElement && steps.length < 5; at = at.parentElement) {
+      steps.unshift(step(at))
+      if (at.id) break
+    }
+    return steps.join(" > ") || "html"
+  }
+  const take = (element) => {
+    picking = false
+    outline.remove()
+    const facts = { path: cut(path(element)), markup: cut(element.outerHTML), text: cut(element.textContent.trim()).slice(0, 80) }
+    point(element)
+    tell("picked", facts)
+  }
+  const WAYS = {
+    ArrowUp: (at) => at.parentElement,
+    ArrowDown: (at) => [...at.children].find((child) => child.getClientRects().length),
+    ArrowLeft: (at) => at.previousElementSibling,
+    ArrowRight: (at) => at.nextElementSibling,
+  }
+  for (const kind of ["pointerdown", "pointerup", "mousedown", "mouseup", "click", "dblclick", "touchstart", "touchend", "contextmenu"])
+    addEventListener(
+      kind,
+      (event) => {
+        if (!picking || !event.isTrusted) return
+        event.stopImmediatePropagation()
+        if (!kind.startsWith("touch")) event.preventDefault()
+        const element = event.composedPath().find((node) => node instanceof Element)
+        if (kind === "click" && element) take(element)
+      },
+      { capture: true, passive: false },
+    )
+  addEventListener(
+    "pointermove",
+    (event) => {
+      const element = picking && document.elementFromPoint(event.clientX, event.clientY)
+      if (element && element !== target) point(element)
+    },
+    { capture: true, passive: true },
+  )
+  addEventListener(
+    "keydown",
+    (event) => {
+      if (!picking || !event.isTrusted || !(event.key in WAYS || ["Enter", "Escape"].includes(event.key))) return
+      event.stopImmediatePropagation()
+      event.preventDefault()
+      if (event.key === "Escape") {
+        pick(false)
+        return tell("unpicked")
+      }
+      if (event.key === "Enter") return void (target && take(target))
+      const next = target ? WAYS[event.key](target) : document.body
+      if (!(next instanceof Element) || next === outline) return
+      next.scrollIntoView({ block: "nearest", behavior: "instant" })
+      point(next)
+    },
+    true,
+  )
+
   // While the page is written its end stays in view, unless the reader scrolls away from it; then his place is kept.
   let following = true
   let moved = false
@@ -176,6 +270,7 @@
     if (following && document.readyState === "loading") scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" })
   })
   follower.observe(document.documentElement)
+  if (!shown && new URLSearchParams(location.search).get("print") === "1") addEventListener("load", () => window.print())
   addEventListener("DOMContentLoaded", () => {
     follower.disconnect()
     if (following && !moved && !location.hash) scrollTo({ top: 0, behavior: "instant" })
