@@ -124,7 +124,7 @@ class Store:
         self, id: str, record: Record, request: GenerationRequest, *, model: str, adapter: str | None = None
     ) -> Version:
         """A new version that is being written; or the one with that id as it is, if the model goes on with it."""
-        if (version := await self.version(id)) is not None:
+        if (version := await self._find(id, NOT_SAVED)) is not None:
             return version
         return await self._insert(
             id=id,
@@ -200,7 +200,10 @@ class Store:
 
     async def version(self, id: str) -> Version | None:
         """The version with that id."""
-        with storage("This page cannot be read"):
+        return await self._find(id, "This page cannot be read")
+
+    async def _find(self, id: str, failing: str) -> Version | None:
+        with storage(failing):
             async with self.engine.connect() as connection:
                 row = (await connection.execute(select(versions).where(versions.c.id == id))).one_or_none()
         return None if row is None else _version(row)
