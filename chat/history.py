@@ -22,6 +22,7 @@ from chat.conversation import Chat
 from chat.labels import shorten
 from chat.pane import complain, offer_commands
 from chat.upload import split_pasted
+from htmlgen.database import storage
 from htmlgen.errors import PageNotFound, StorageFailed
 from htmlgen.page import PageShelf
 from htmlgen.schema import steps, threads
@@ -150,8 +151,18 @@ class History(SQLAlchemyDataLayer):
     # Messages and what is in them
 
     async def create_step(self, step_dict: Any) -> None:
+        # The browser makes up the id of what its user says, and Chainlit writes over whatever has that id.
+        if await self._is_in_another_chat(step_dict["id"], step_dict["threadId"]):
+            log.warning("A message with the id of one in another chat is not saved.")
+            return
         async with self._writing:
             await super().create_step(dict(step_dict))
+
+    async def _is_in_another_chat(self, step_id: str, chat: str) -> bool:
+        query = select(steps.c.id).where(steps.c.id == step_id, steps.c.threadId != chat)
+        with storage(NOT_SAVED):
+            async with self.engine.connect() as connection:
+                return (await connection.execute(query)).first() is not None
 
     async def update_step(self, step_dict: Any) -> None:
         await self.create_step(step_dict)

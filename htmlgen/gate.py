@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from htmlgen.access import Access, classify
 from htmlgen.auth import Auth, User, set_visitor
-from htmlgen.errors import BodyTooLarge, HtmlgenError, PageNotFound, TooManyRequests, Unauthorized
+from htmlgen.errors import BodyTooLarge, HtmlgenError, PageNotFound, RequestError, TooManyRequests, Unauthorized
 from htmlgen.problems import problem_response
 from htmlgen.ratelimit import RateLimit, network_of
 
@@ -67,6 +67,9 @@ class Gate:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
         path = scope["path"]
+        if "\0" in path:
+            error = RequestError("There is a NUL in the path.")  # no file and no id has one
+            return await self._refuse(error, scope, Headers(scope=scope), receive, send)
         if self.root_path and path.startswith(f"{self.root_path}/"):
             path = path[len(self.root_path) :]
         headers = Headers(scope=scope)

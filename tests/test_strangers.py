@@ -1,0 +1,520 @@
+"""The running app under attack: by a stranger, and by a user who knows every id of another's.
+
+One real server with log-in and two accounts. Ann makes a chat, a page and a publication; then Ben, who is logged in as well, tries
+to get at each of them by its id, by every route and event that takes one.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import socketio
+
+from htmlgen.access import TABLE, Access
+
+ROOT = Path(__file__).resolve().parent.parent
+PASSWORD = "correct horse battery"
+HTML = "<!DOCTYPE html><html><head><title>Secret</title></head><body><h1>Ann's secret page</h1></body></html>"
+SECRET = "Ann's secret"
+
+
+@dataclass
+class Server:
+    url: str
+    folder: Path
+    env: dict[str, str]
+
+    def write(self, html: str) -> None:
+        """What the model answers from now on."""
+        (self.folder / "script.json").write_text(json.dumps({"chunks": [html[:60], html[60:]]}))
+
+    def command(self, *arguments: str, said: str = "") -> str:
+        code = f"import argparse, sys; from htmlgen import {arguments[0]} as m; p = argparse.ArgumentParser(); "
+        code += "m.add_arguments(p); sys.exit(m.run(p.parse_args(sys.argv[1:])))"
+        command = [sys.executable, "-c", code, *arguments[1:]]
+        done = subprocess.run(command, cwd=ROOT, env=self.env, input=said, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("strangers")
+    (folder / "script.json").write_text('{"chunks": []}')
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    env = {
+        **{
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("HTMLGEN_", "CHAINLIT_", "OAUTH_"))
+        },
+        **{"HTMLGEN_SCRIPT": str(folder / "script.json"), "HTMLGEN_DATA": str(folder / "data")},
+        **{"HTMLGEN_RATE_LIMIT": "30", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
+    }
+    server = Server(f"http://127.0.0.1:{port}", folder, env)
+    for name in ("ann", "ben"):
+        server.command("accounts", name, "--password-stdin", said=PASSWORD)
+    log = (folder / "server.log").open("w")
+    command = [
+        sys.executable,
+        "-m",
+        "chainlit",
+        "run",
+        "tests/browser/scripted_app.py",
+        "--headless",
+        "--port",
+        str(port),
+    ]
+    process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            assert process.poll() is None, (folder / "server.log").read_text()[-3000:]
+            assert time.monotonic() < deadline, "the server does not get ready"
+            try:
+                if httpx.get(f"{server.url}/ready", trust_env=False).status_code == 200:
+                    break
+            except httpx.TransportError:
+                pass
+            time.sleep(0.2)
+        yield server
+    finally:
+        process.terminate()
+        process.wait(20)
+        log.close()
+
+
+def make_client(server: Server, cookies: dict[str, str] | None = None) -> httpx.AsyncClient:
+    headers = {"Origin": server.url}
+    return httpx.AsyncClient(base_url=server.url, headers=headers, cookies=cookies, timeout=30, trust_env=False)
+
+
+@pytest.fixture(scope="module")
+def cookies(server: Server) -> dict[str, dict[str, str]]:
+    """Everybody's cookies, by name."""
+    found = {}
+    for name in ("ann", "ben"):
+        answer = httpx.post(f"{server.url}/login", data={"username": name, "password": PASSWORD}, trust_env=False)
+        assert answer.status_code == 200, answer.text
+        said = answer.headers["set-cookie"]
+        assert "HttpOnly" in said
+        assert "SameSite=Lax" in said
+        found[name] = dict(answer.cookies)
+    return found
+
+
+@dataclass
+class Chat:
+    """A browser's connection, and what came over it."""
+
+    session: str
+    socket: socketio.AsyncClient
+    events: list[tuple[str, Any]] = field(default_factory=list)
+
+    async def wait(self, event: str, wanted: Callable[[Any], bool] = lambda data: True, seconds: float = 20) -> Any:
+        """What came with the last such event."""
+        deadline = time.monotonic() + seconds
+        while not (found := [data for name, data in self.events if name == event and wanted(data)]):
+            assert time.monotonic() < deadline, f"no {event!r} in {self.events}"
+            await asyncio.sleep(0.05)
+        return found[-1]
+
+    async def say(self, text: str, **message: Any) -> str:
+        step = {
+            **{"id": str(uuid.uuid4()), "name": "user", "type": "user_message", "output": text, "threadId": ""},
+            **{"createdAt": "2026-01-01T00:00:00Z", "metadata": {}},
+            **message,
+        }
+        self.events.clear()
+        await self.socket.emit("client_message", {"message": step, "fileReferences": []})
+        await self.wait("task_end")
+        await asyncio.sleep(0.3)  # what is stored by a task of its own
+        return str(step["id"])
+
+
+@asynccontextmanager
+async def connect(server: Server, cookies: dict[str, str], **auth: Any) -> AsyncIterator[Chat]:
+    """As Chainlit's own page connects."""
+    auth = {
+        "clientType": "webapp",
+        "sessionId": str(uuid.uuid4()),
+        "threadId": "",
+        "userEnv": "{}",
+        "chatProfile": "",
+    } | auth
+    client = socketio.AsyncClient(reconnection=False)
+    chat = Chat(auth["sessionId"], client)
+    client.on("*", lambda event, data=None: chat.events.append((event, data)))
+    cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    headers = {"Cookie": cookie, "Origin": server.url}
+    await client.connect(server.url, headers, auth, ["websocket"], socketio_path="/ws/socket.io")
+    try:
+        await client.emit("connection_successful")
+        await chat.wait("clear_call_fn")
+        yield chat
+    finally:
+        await client.disconnect()
+
+
+@dataclass
+class Things:
+    """Ann's, by their ids."""
+
+    session: str
+    thread: str
+    page: str
+    step: str
+    element: dict[str, Any]
+    publication: str
+    engineio: str
+    chat: dict[str, Any]
+
+
+@asynccontextmanager
+async def anns(server: Server, cookies: dict[str, dict[str, str]]) -> AsyncIterator[Things]:
+    """Ann's things, while she is connected; and they are as they were afterwards."""
+    async with make_client(server, cookies["ann"]) as ann, connect(server, cookies["ann"]) as chat:
+        server.write(HTML)
+        step = await chat.say(f"{SECRET} wish")
+        server.write("<!DOCTYPE html><html><body><p>Ben's own page, which anybody may see</p></body></html>")
+        thread = (await chat.wait("first_interaction"))["thread_id"]
+        element = await chat.wait("element", lambda data: data["name"] == "PageCode" and not data["props"]["writing"])
+        page = element["props"]["page"]
+        made = await ann.post("/publications", json={"page": page})
+        assert made.status_code == 201, made.text
+
+        async def snapshot() -> dict[str, Any]:
+            kept = (await ann.get(f"/project/thread/{thread}")).json()
+            source = await ann.get(f"/pages/{page}/source")
+            published = await ann.get(made.json()["url"])
+            assert source.text == HTML
+            assert published.status_code == 200
+            assert SECRET in json.dumps(kept)
+            said = {step["id"]: (step["output"], step["type"]) for step in kept["steps"] if "message" in step["type"]}
+            shown = {found["id"]: (found["forId"], found["props"]) for found in kept["elements"]}
+            assert step in said
+            return {"said": said, "shown": shown, "name": kept["name"], "user": kept["userIdentifier"]}
+
+        before = await snapshot()
+        while before != (again := await snapshot()):  # what Chainlit stores a moment later
+            before = again
+        yield Things(
+            chat.session, thread, page, step, element, made.json()["token"], chat.socket.eio.sid, before
+        )  # fmt: skip
+        assert await snapshot() == before
+
+
+# Strangers
+
+
+def fill(path: str) -> str:
+    """A path with something for each of its parameters."""
+    return re.sub(r"{[^}]*}", "x", path)
+
+
+async def test_a_stranger_gets_nothing_but_the_log_in(server: Server) -> None:
+    async with make_client(server) as stranger:
+        for method, path, access in TABLE:
+            if access in (Access.OPEN, Access.LOGIN):
+                continue
+            answer = await stranger.request("GET" if method == "*" else method, fill(path), json={})
+            assert answer.status_code == (404 if access is Access.CLOSED else 401), (method, path, answer.text)
+            assert answer.headers["content-type"] == "application/problem+json"
+        for path in (
+            "/never/heard/of",
+            "/project",
+            "/pages",
+            "/.env",
+            "/app.py",
+            "/data/auth_secret",
+            "//pages/x/live",
+        ):
+            assert (await stranger.get(path)).status_code == 401, path
+        opened = await stranger.get("/pages/x/live", headers={"Accept": "text/html", "Sec-Fetch-Dest": "document"})
+        assert (opened.status_code, opened.headers["location"]) == (303, "/login")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["..%2fapp.py", "..%2f..%2fapp.py", "%2e%2e/app.py", "....//app.py", "%2fetc%2fpasswd", "..%5capp.py", "x%00.js"],
+)
+async def test_static_files_are_those_of_their_folders(server: Server, path: str) -> None:
+    async with make_client(server) as stranger:
+        for folder in ("public", "assets", "avatars", "docs/assets", "p"):
+            answer = await stranger.get(f"/{folder}/{path}")
+            assert answer.status_code in (400, 401, 404), (folder, path, answer.status_code, answer.text[:200])
+            assert "chainlit" not in answer.text
+
+
+async def test_ready_tells_a_stranger_no_more_than_that(server: Server, cookies: dict[str, dict[str, str]]) -> None:
+    async with make_client(server) as stranger, make_client(server, cookies["ann"]) as ann:
+        assert (await stranger.get("/ready")).json() == {"status": "ready"}
+        assert "model" in (await ann.get("/ready")).json()
+
+
+@pytest.mark.parametrize(
+    "cookie", ["", "access_token=x", "access_token=eyJhbGciOiJub25lIn0.eyJpZGVudGlmaWVyIjoiYW5uIn0."]
+)
+async def test_a_stranger_has_no_socket(server: Server, cookie: str) -> None:
+    client = socketio.AsyncClient(reconnection=False)
+    auth = {"clientType": "webapp", "sessionId": str(uuid.uuid4()), "threadId": "", "userEnv": "{}"}
+    for transport in ("websocket", "polling"):
+        with pytest.raises((socketio.exceptions.ConnectionError, RuntimeError)):
+            await client.connect(
+                server.url, {"Cookie": cookie, "Origin": server.url}, auth, [transport], socketio_path="/ws/socket.io"
+            )
+    await client.disconnect()
+
+
+async def test_a_socket_of_another_site_or_of_none_is_refused(
+    server: Server, cookies: dict[str, dict[str, str]]
+) -> None:
+    cookie = "; ".join(f"{name}={value}" for name, value in cookies["ann"].items())
+    auth = {"clientType": "webapp", "sessionId": str(uuid.uuid4()), "threadId": "", "userEnv": "{}"}
+    for origin in (
+        {"Origin": "null"},
+        {"Origin": "https://evil.example"},
+        {"Origin": server.url, "Host": "evil.example"},
+        {},
+    ):
+        client = socketio.AsyncClient(reconnection=False)
+        with pytest.raises(socketio.exceptions.ConnectionError):
+            await client.connect(
+                server.url, {"Cookie": cookie, **origin}, auth, ["websocket"], socketio_path="/ws/socket.io"
+            )
+        await client.disconnect()
+
+
+# Another user
+
+
+async def test_another_user_reads_nothing_by_any_id(server: Server, cookies: dict[str, dict[str, str]]) -> None:
+    async with anns(server, cookies) as its, make_client(server, cookies["ben"]) as ben:
+        asked = [
+            *(("GET", f"/pages/{its.page}/{view}", None) for view in ("live", "source", "download")),
+            *(("GET", f"/pages/{its.page}/live?remote=1&print=1", None), ("POST", f"/pages/{its.page}/draft", "x")),
+            *(("GET", f"/project/thread/{its.thread}", None), ("GET", f"/project/share/{its.thread}", None)),
+            ("GET", f"/project/thread/{its.thread}/element/{its.element['id']}", None),
+            (
+                "GET",
+                f"/project/file/{its.element.get('chainlitKey') or its.element['id']}?session_id={its.session}",
+                None,
+            ),
+            ("POST", "/publications", {"page": its.page}),
+            ("GET", f"/ws/socket.io/?EIO=4&transport=polling&sid={its.engineio}", None),
+        ]
+        for method, path, body in asked:
+            answer = await ben.request(method, path, json=body)
+            assert answer.status_code in (401, 403, 404), (method, path, answer.status_code, answer.text[:300])
+            assert SECRET not in answer.text
+        listed = await ben.post(
+            "/project/threads", json={"pagination": {"first": 50}, "filter": {"userId": "ann", "search": ""}}
+        )
+        assert SECRET not in listed.text
+        assert its.thread not in listed.text
+        assert (await ben.get("/publications")).json() == {"publications": []}
+
+
+async def test_another_user_changes_nothing_by_any_id(server: Server, cookies: dict[str, dict[str, str]]) -> None:
+    async with anns(server, cookies) as its, make_client(server, cookies["ben"]) as ben:
+        action = {"id": "x", "forId": its.step, "label": "", "tooltip": "", "icon": None, "name": "vote"}
+        element = {**its.element, "props": {**its.element["props"], "page": "stolen"}, "threadId": its.thread}
+        asked = [
+            ("PUT", "/project/thread", {"threadId": its.thread, "name": "stolen"}),
+            ("PUT", "/project/thread/share", {"threadId": its.thread, "isShared": True}),
+            ("DELETE", "/project/thread", {"threadId": its.thread}),
+            ("PUT", "/project/element", {"element": element, "sessionId": its.session}),
+            ("DELETE", "/project/element", {"element": element, "sessionId": its.session}),
+            (
+                "PUT",
+                "/feedback",
+                {"feedback": {"forId": its.step, "value": 1, "threadId": its.thread}, "sessionId": its.session},
+            ),
+            ("DELETE", "/feedback", {"feedbackId": its.step}),
+            ("DELETE", f"/publications/{its.publication}", None),
+            (
+                "POST",
+                "/project/action",
+                {"sessionId": its.session, "action": {**action, "payload": {"page": its.page, "value": 1}}},
+            ),
+        ]
+        for method, path, body in asked:
+            answer = await ben.request(method, path, json=body)
+            assert answer.status_code in (401, 403, 404), (method, path, answer.status_code, answer.text[:300])
+        upload = await ben.post(
+            f"/project/file?session_id={its.session}", files={"file": ("x.html", b"<p>x", "text/html")}
+        )  # fmt: skip
+        assert upload.status_code in (401, 404)
+
+
+async def test_another_users_own_session_is_no_way_to_her_things(
+    server: Server, cookies: dict[str, dict[str, str]]
+) -> None:
+    """Every button of the pane and the chat, pressed in his own chat with her ids; and messages that claim to be hers."""
+    async with (
+        anns(server, cookies) as its,
+        make_client(server, cookies["ben"]) as ben,
+        connect(server, cookies["ben"]) as chat,
+    ):
+        await chat.say("mine")
+        names = re.findall(r'on_press\("(\w+)"\)|action_callback\("(\w+)"\)', (ROOT / "app.py").read_text())
+        assert len(names) >= 3
+        for name in {first or second for first, second in names}:
+            payload = {
+                **{"page": its.page, "value": 1, "comment": SECRET[:0], "html": "<p>stolen", "message": "x", "line": 1},
+                **{"path": "p", "markup": "<p>", "instruction": "steal it", "answer": its.step, "comparison": its.step},
+                **{"chosen": its.page, "rejected": its.page, "tie": False, "part": 1, "version": 1, "title": "x"},
+            }
+            action = {
+                "id": "x",
+                "forId": its.step,
+                "label": "",
+                "tooltip": "",
+                "icon": None,
+                "name": name,
+                "payload": payload,
+            }
+            answer = await ben.post("/project/action", json={"sessionId": chat.session, "action": action})
+            assert SECRET not in answer.text, name
+        for message in (
+            {"id": its.step},
+            {"threadId": its.thread},
+            {"parentId": its.step},
+            {"metadata": {"started_from": its.page}},
+        ):
+            await chat.say("stolen", **message)
+        await chat.socket.emit("edit_message", {"message": {"id": its.step, "output": "stolen"}})
+        await asyncio.sleep(0.5)
+        assert SECRET not in json.dumps([data for _, data in chat.events], default=str)
+        # Nor was the model shown her page in his chat.
+        asked = [json.loads(line) for line in (server.folder / "script.json.log").read_text().splitlines()]
+        assert len(asked) >= 3
+        assert not [request for request in asked if SECRET in str(request["page"])]
+
+
+async def test_her_session_and_her_chat_are_not_joined(server: Server, cookies: dict[str, dict[str, str]]) -> None:
+    async with anns(server, cookies) as its:
+        for auth in ({"sessionId": its.session}, {"threadId": its.thread}):
+            with pytest.raises(socketio.exceptions.ConnectionError):
+                async with connect(server, cookies["ben"], **auth):
+                    pass
+
+
+@pytest.mark.parametrize("way", ["{folder}", "../../../../../..{folder}", ""])
+async def test_a_sessions_id_is_no_folders_name(
+    server: Server, cookies: dict[str, dict[str, str]], tmp_path: Path, way: str
+) -> None:
+    """Chainlit deletes the folder with the session's name when the session ends."""
+    (tmp_path / "precious").write_text("still there")
+    with contextlib.suppress(socketio.exceptions.ConnectionError):
+        async with connect(server, cookies["ben"], sessionId=way.format(folder=tmp_path)) as chat:
+            await chat.socket.emit("clear_session")
+            await asyncio.sleep(0.5)
+    await asyncio.sleep(0.5)
+    assert (tmp_path / "precious").read_text() == "still there"
+
+
+# Uploads and bodies
+
+
+async def test_an_upload_is_html_is_small_and_never_shown_as_html(
+    server: Server, cookies: dict[str, dict[str, str]]
+) -> None:
+    script = b"<script>fetch('/project/threads')</script>"
+    async with make_client(server, cookies["ben"]) as ben, connect(server, cookies["ben"]) as chat:
+
+        async def upload(name: str, data: bytes, kind: str) -> httpx.Response:
+            return await ben.post(f"/project/file?session_id={chat.session}", files={"file": (name, data, kind)})
+
+        made = await upload("page.html", script, "text/html")
+        assert made.status_code == 200, made.text
+        shown = await ben.get(f"/project/file/{made.json()['id']}?session_id={chat.session}")
+        assert shown.content == script
+        assert shown.headers["content-type"] == "text/plain; charset=utf-8"
+        assert shown.headers["content-disposition"] == "attachment"
+        assert "sandbox" in shown.headers["content-security-policy"]
+        assert shown.headers["x-content-type-options"] == "nosniff"
+        for name, data, kind in (
+            *(("x.svg", script, "image/svg+xml"), ("x.js", script, "text/javascript"), ("x.svg", script, "text/html")),
+            ("big.html", b"x" * 2_200_000, "text/html"),
+        ):
+            assert (await upload(name, data, kind)).status_code in (400, 413), name
+
+
+async def test_a_body_that_is_too_long_is_not_read(server: Server, cookies: dict[str, dict[str, str]]) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(400):
+            yield b"x" * 65_536  # 26 MB
+
+    async with make_client(server, cookies["ben"]) as ben:
+        for path in (
+            "/project/threads",
+            "/login",
+            "/set-session-cookie",
+            "/publications",
+            "/generate_html",
+            "/project/action",
+        ):
+            told = await ben.post(path, content=b"x" * 8_000_000, headers={"Content-Type": "application/json"})
+            assert told.status_code == 413, path
+            assert told.json()["code"] == "body_too_large"
+            try:
+                untold = await ben.post(path, content=endless(), headers={"Content-Type": "application/json"})
+                assert untold.status_code in (413, 422), path  # 422: refused for its type, unread
+            except (httpx.WriteError, httpx.ReadError, httpx.RemoteProtocolError):
+                pass  # it was hung up on before it had sent it all
+
+
+# Limits. The last ones, since what they use up is missing to others.
+
+
+async def test_an_api_key_works_is_limited_and_ends(server: Server, cookies: dict[str, dict[str, str]]) -> None:
+    key = server.command("keys", "add", "ci", "--account", "ann")
+    async with make_client(server) as program, anns(server, cookies) as its:
+        bearer = {"Authorization": f"Bearer {key}"}
+        answer = await program.post("/generate_html", json={"prompt": "x"}, headers=bearer)
+        assert answer.status_code == 200, answer.text
+        assert (await program.get(f"/pages/{its.page}/source", headers=bearer)).text == HTML
+        codes = [(await program.get("/models", headers=bearer)).status_code for _ in range(12)]
+        assert codes[0] == 200
+        assert codes[-1] == 429
+        refused = await program.get("/models", headers=bearer)
+        assert refused.json()["code"] == "too_many_requests"
+        assert 1 <= int(refused.headers["retry-after"]) <= 2
+        server.command("keys", "revoke", key.split("-")[1])
+        assert (await program.get(f"/pages/{its.page}/source", headers=bearer)).status_code == 401
+
+
+async def test_passwords_cannot_be_tried_fast_nor_names_told_by_time(server: Server) -> None:
+    """Last: from here on this address waits for its log-ins."""
+    seconds: dict[str, list[float]] = {"ann": [], "nobody": []}
+    async with make_client(server) as stranger:
+        for name in ("ann", "nobody") * 4:
+            began = time.monotonic()
+            answer = await stranger.post("/login", data={"username": name, "password": "wrong password"})
+            seconds[name].append(time.monotonic() - began)
+            if answer.status_code == 429:
+                break
+            assert answer.status_code == 401
+        while answer.status_code != 429:
+            answer = await stranger.post("/login", data={"username": "ann", "password": PASSWORD + "!"})
+            assert answer.status_code in (401, 429)
+        assert 1 <= int(answer.headers["retry-after"]) <= 10
+    fastest = {name: min(times) for name, times in seconds.items()}
+    assert fastest["nobody"] > fastest["ann"] / 3, fastest
