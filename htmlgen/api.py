@@ -8,7 +8,7 @@ Requests stand in the same line as the chat's. docs/api.md has examples.
 from collections.abc import Iterable
 from typing import Literal
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 from starlette.routing import BaseRoute, Match, Route, Router
 from starlette.types import Receive, Scope, Send
 
+from htmlgen.auth import User
 from htmlgen.generate_api import CurrentUser, make_generate_api
 from htmlgen.metrics import CONTENT_TYPE
 from htmlgen.openai_api import make_openai_api
@@ -37,8 +38,8 @@ class Models(BaseModel):
 class Readiness(BaseModel):
     """Whether the model can generate."""
 
-    status: Literal["ready", "loading", "failed"]
-    model: str
+    status: Literal["ready", "loading", "failed"] = Field(description="All that a stranger is told.")
+    model: str | None = None
     reason: str | None = Field(
         None, description="What it is doing, or why it never will.", examples=["Downloading, 40 %"]
     )
@@ -85,9 +86,11 @@ def _state(studio: Studio) -> APIRouter:
         response_model=Readiness,
         responses={503: {"description": "Not yet, or never: `reason` says which.", "model": Readiness}},
     )
-    async def ready() -> JSONResponse:
-        if studio.state == "ready":
-            state = Readiness(status="ready", model=studio.engine.name, waiting=studio.waiting)
+    async def ready(request: Request) -> JSONResponse:
+        if not isinstance(request.scope.get("state", {}).get("user"), User):
+            state = Readiness(status=studio.state)  # a stranger learns neither what runs here nor why it does not
+        elif studio.state == "ready":
+            state = Readiness(status=studio.state, model=studio.engine.name, waiting=studio.waiting)
         else:
             state = Readiness(status=studio.state, model=studio.engine.name, reason=studio.status)
         headers = {"Cache-Control": "no-store"} | ({"Retry-After": "5"} if studio.state == "loading" else {})
