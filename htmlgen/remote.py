@@ -202,7 +202,13 @@ class RemoteEngine:
         while True:
             try:
                 return await self._client.models()
-            except (ServerUnavailable, ServerBusy, GenerationFailed) as error:
+            except GenerationFailed as error:
+                # It is up. transformers serve, without a cache of the hub's, has no list, and generates all the same.
+                if not self._default:
+                    raise
+                log.warning("The list of models could not be read: %s", error)
+                return []
+            except (ServerUnavailable, ServerBusy) as error:
                 # A key that is refused stays refused; a server that loads its model needs minutes.
                 if isinstance(error, KeyRefused) or time.monotonic() >= waited_until:
                     raise
@@ -215,7 +221,7 @@ class RemoteEngine:
             try:
                 self._cards = await self._client.models()
             except HtmlgenError as error:
-                log.warning("The list of models could not be read: %s", error)
+                log.debug("The list of models could not be read: %s", error)
 
     async def _try_ways(self) -> tuple[Way, list[str]]:
         """The first way in which the server gives a token, the best first, and what is worse about it."""

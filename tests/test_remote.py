@@ -218,9 +218,10 @@ class TestModels:
             await until(lambda: len(engine.models) == 2)
             assert [model.id for model in engine.models] == ["html", "new"]
 
-    async def test_a_named_model_need_not_be_listed(self) -> None:
-        """transformers serve lists what its cache holds, not what it serves."""
-        async with loaded(ScriptedServer(models=listing()), model="/models/x") as engine:
+    @pytest.mark.parametrize("models", [listing(), refusal(500, "CacheNotFound"), status(404, {"detail": "Not Found"})])
+    async def test_a_named_model_need_not_be_listed(self, models: Reply) -> None:
+        """transformers serve lists what its cache holds, not what it serves, and fails where there is no cache."""
+        async with loaded(ScriptedServer(models=models), model="/models/x") as engine:
             assert [model.id for model in engine.models] == ["/models/x"]
 
     async def test_none_named_and_none_listed(self) -> None:
