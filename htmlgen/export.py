@@ -23,7 +23,7 @@ from typing import Any
 from sqlalchemy import select
 
 from htmlgen.database import storage
-from htmlgen.errors import SettingsError
+from htmlgen.errors import HtmlgenError, SettingsError
 from htmlgen.prompt import FORMATS, format_prompt
 from htmlgen.schema import preferences, versions, votes
 from htmlgen.settings import load_settings
@@ -206,6 +206,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    try:
+        _export(args)
+    except HtmlgenError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _export(args: argparse.Namespace) -> None:
     until = None if args.until is None else args.until + timedelta(days=1)
     filters = Filters(args.since, until, args.model, args.user)
     known = asyncio.run(_read(load_settings().database))
@@ -220,12 +229,11 @@ def run(args: argparse.Namespace) -> int:
         raise SettingsError(f"There is nothing to export{chosen}: {missing}. Vote on pages in the chat first.")
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     if args.output == "-":
-        sys.stdout.write(text)
-    else:
-        _write(Path(args.output), text)
-        what = "page" if args.sft else "pair"
-        print(f"Wrote {len(rows):,} {what}{'s' if len(rows) > 1 else ''} to {args.output}.", file=sys.stderr)
-    return 0
+        sys.stdout.buffer.write(text.encode())
+        return
+    _write(Path(args.output), text)
+    what = "page" if args.sft else "pair"
+    print(f"Wrote {len(rows):,} {what}{'s' if len(rows) > 1 else ''} to {args.output}.", file=sys.stderr)
 
 
 async def _read(url: str) -> Votes:

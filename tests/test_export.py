@@ -9,8 +9,8 @@ from typing import Any, Literal
 import pytest
 
 from htmlgen import export
+from htmlgen.__main__ import main
 from htmlgen.engine import GenerationRequest
-from htmlgen.errors import SettingsError
 from htmlgen.export import Filters, Votes
 from htmlgen.schema import versions
 from htmlgen.store import Record, State, Store
@@ -211,7 +211,7 @@ async def voted(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_training_takes_the_file_as_it_is(voted: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "pages.jsonl"
-    assert export.run(parse("--sft", "-o", str(path))) == 0
+    assert main(["export", "--sft", "-o", str(path)]) == 0
     assert f"Wrote 2 pages to {path}." in capsys.readouterr().err
     records, rejected = load_records(DataConfig(path=str(path)))
     assert [(record.instruction, record.input, record.html) for record in records] == [
@@ -231,14 +231,16 @@ def test_pairs_are_written_in_the_prompt_format_that_is_asked_for(
     assert (row["chosen"], row["rejected"]) == ("<p>mended</p>", "<p>raw</p>")
 
 
-def test_nothing_to_export_is_told_and_leaves_the_file_alone(voted: None, tmp_path: Path) -> None:
+def test_nothing_to_export_is_told_and_leaves_the_file_alone(
+    voted: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "pages.jsonl"
     path.write_text("old")
-    with pytest.raises(SettingsError, match="nothing to export that passes these filters: no page has a thumb up"):
-        export.run(parse("--sft", "-o", str(path), "--user", "nobody"))
+    assert main(["export", "--sft", "-o", str(path), "--user", "nobody"]) == 1
+    assert "nothing to export that passes these filters: no page has a thumb up" in capsys.readouterr().err
     assert path.read_text() == "old"
-    with pytest.raises(SettingsError, match="cannot be written"):
-        export.run(parse("--sft", "-o", str(tmp_path / "no" / "folder.jsonl")))
+    assert main(["export", "--sft", "-o", str(tmp_path / "no" / "folder.jsonl")]) == 1
+    assert "cannot be written" in capsys.readouterr().err
 
 
 def test_a_day_includes_itself(voted: None, capsys: pytest.CaptureFixture[str]) -> None:
