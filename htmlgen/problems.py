@@ -80,15 +80,19 @@ class UnsupportedMediaType(RequestError):
     status = 415
 
 
-def _without_nul(text: str) -> str:
+def _storable(text: str) -> str:
     place = text.find("\0")
     if place >= 0:
         raise ValueError(f"There is a NUL character at position {place:,}. Take it out")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"There is half a character at position {error.start:,}. Take it out") from error
     return text
 
 
-Text: TypeAlias = Annotated[str, AfterValidator(_without_nul)]
-"""A string of a body: whole characters, which pydantic sees to, and no NUL, which PostgreSQL cannot store."""
+Text: TypeAlias = Annotated[str, AfterValidator(_storable)]
+"""A string of a body: whole characters, which UTF-8 can write, and no NUL, which PostgreSQL cannot store."""
 
 
 def problem(status: int, code: str, detail: str, fields: Iterable[tuple[str, str]] = ()) -> dict[str, Any]:
@@ -158,6 +162,8 @@ def read_validation_error(error: RequestValidationError, content_type: str) -> R
         name = ".".join(place[1:])
         if found["type"] == "missing":
             message = "Field required." if name else "A JSON body is needed, and there is none."
+        elif found["type"] == "string_unicode" and not name:
+            message = "The name of a field holds half a character."
         elif found["type"] == "extra_forbidden":
             message = "There is no such field."
         else:
