@@ -25,7 +25,7 @@ from chat.upload import split_pasted
 from htmlgen.database import storage
 from htmlgen.errors import PageNotFound, StorageFailed
 from htmlgen.page import PageShelf
-from htmlgen.schema import steps, threads
+from htmlgen.schema import steps, storable, threads
 from htmlgen.store import Store
 
 log = logging.getLogger("htmlgen.chat")
@@ -68,6 +68,7 @@ class History(SQLAlchemyDataLayer):
         Raises:
             StorageFailed: the database cannot be reached or written, and this is no chat.
         """
+        parameters = {name: storable(value) if isinstance(value, str) else value for name, value in parameters.items()}
         try:
             async with self.async_session() as session, session.begin():
                 result: Any = await session.execute(text(query), parameters)

@@ -44,14 +44,19 @@ class Utc(TypeDecorator[datetime]):
         return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
 
 
+def storable(text: str) -> str:
+    """The text as every database takes it: NUL, which PostgreSQL lacks, becomes U+FFFD, half a surrogate pair "?"."""
+    return text.replace("\0", "\ufffd").encode(errors="replace").decode()
+
+
 class Words(TypeDecorator[str]):
-    """Text from anywhere. NUL and halves of surrogate pairs, which PostgreSQL or UTF-8 lack, become U+FFFD and "?"."""
+    """Text from anywhere, made storable."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else value.replace("\0", "\ufffd").encode(errors="replace").decode()
+        return None if value is None else storable(value)
 
 
 NAMES = {
