@@ -134,7 +134,7 @@ class Chat:
             "writing": writing,
             "model": self.label(version.model) if version is not None else "",
             "versions": [self._listed(other, page_id if writing else None) for other in versions],
-            "publishable": version is not None and not writing,
+            "publishable": version is not None,  # once it is finished, which the pane sees by itself
             "vote": answer.vote if answer is not None else 0,
         }
 
