@@ -25,6 +25,7 @@ from htmlgen.preview import make_preview
 from htmlgen.publish import make_publishing
 from htmlgen.settings import load_settings
 from htmlgen.share import Sharing
+from htmlgen.shutdown import end_on_signals
 from htmlgen.starters import STARTERS
 from htmlgen.store import Store
 from htmlgen.studio import Studio
@@ -62,6 +63,7 @@ async def on_app_startup() -> None:
     global store
     store = shelf.store = await Store.open(settings.database)
     await studio.start()
+    end_on_signals(studio, on_app_shutdown)
     if sharing is not None:
         sharing.announce()
 

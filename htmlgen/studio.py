@@ -118,6 +118,7 @@ class Studio:
         """Who is being served (as many as the engine has places) and who waits, in order; each is told when somebody
         ahead has left."""
         self._recorders: set[Recorder] = set()
+        self._winding_down: Literal["no", "finish", "cut"] = "no"
 
     @property
     def status(self) -> str:
@@ -167,6 +168,17 @@ class Studio:
         if self.error is not None:
             raise self.error
 
+    async def wind_down(self, seconds: float) -> None:
+        """Takes no more requests, sends away those who wait, and ends what is being written after `seconds` at the latest."""
+        self._winding_down = "finish"
+        for turn in self._line:
+            turn.set()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while self._line and loop.time() < deadline:  # noqa: ASYNC110  everybody in line has an event of his own
+            await asyncio.sleep(0.05)
+        self._winding_down = "cut"
+
     async def close(self) -> None:
         """Saves the pages that are being written, stops loading and frees the model."""
         await asyncio.gather(*(recorder.end("stopped") for recorder in self._recorders))
@@ -185,7 +197,7 @@ class Studio:
         that fails or is closed leaves its page finished, with what was written.
 
         Raises:
-            NotReady: the model is still loading.
+            NotReady: the model is still loading, or the server is being shut down.
             Busy: as many wait already as may.
             RequestError: the request is too long, `page` is being written right now, or there is no such model.
             HtmlgenError: whatever the engine raises; the next generation is not harmed.
@@ -199,6 +211,7 @@ class Studio:
                     yield Queued(position)
                     await turn.wait()
                     turn.clear()
+                    self._check_open()
                 counted.start()
                 yield Started()
                 async with aclosing(self._write(request, page, record, counted)) as events:
@@ -210,7 +223,12 @@ class Studio:
                 for behind in self._line[place:]:
                     behind.set()
 
+    def _check_open(self) -> None:
+        if self._winding_down != "no":
+            raise NotReady("The server is being shut down. Try again when it is back.")
+
     def _admit(self, request: GenerationRequest, page: LivePage | None) -> None:
+        self._check_open()
         if self.error is not None:
             raise self.error
         if self.state != "ready":
@@ -241,7 +259,7 @@ class Studio:
         reason: FinishReason = "cancelled"  # what stands if this generator is closed before its end
         usage: Usage | None = None
         recorder: Recorder | None = None
-        new_tokens, first_at, told_at, full = 0, 0.0, 0.0, False
+        new_tokens, first_at, told_at, full, chars = 0, 0.0, 0.0, False, 0
 
         def progress() -> Progress:
             seconds = time.monotonic() - first_at
@@ -260,6 +278,7 @@ class Studio:
                     if delta.status:
                         yield Preparing(delta.status)
                     text.append(delta.text)
+                    chars += len(delta.text)
                     html = extractor.feed(delta.text)
                     if delta.finish_reason is not None:
                         reason, usage = delta.finish_reason, delta.usage
@@ -284,7 +303,7 @@ class Studio:
                         counted.write()
                     if delta.text or html:
                         yield Wrote(delta.text, html)
-                    if full:
+                    if full or chars > self.settings.max_page_bytes:  # words around a page fill the memory too
                         reason = "length"
                         break
                     if delta.text:
@@ -295,6 +314,9 @@ class Studio:
                             told_at = now
                             yield progress()
                     if delta.finish_reason is not None:
+                        break
+                    if self._winding_down == "cut":
+                        reason = "cancelled"
                         break
             if page is not None:
                 page.finish(reason)

@@ -95,6 +95,34 @@ async def test_a_page_over_the_limit_is_cut_between_characters_and_the_engine_st
     assert engine.cancelled == 1
 
 
+async def test_words_without_end_are_cut_too() -> None:
+    engine = ScriptedEngine(["quisquam "] * 1_000)
+    studio = await ready(engine, max_page_bytes=1_000)
+    end = (await collect(studio, ask()))[-1]
+    assert isinstance(end, Finished)
+    assert (end.page, end.finish_reason) == (None, "length")
+    assert 1_000 < len(end.text) < 1_020
+    assert (engine.running, engine.cancelled) == (0, 1)
+
+
+async def test_winding_down_lets_short_pages_finish_cuts_long_ones_and_sends_the_rest_away() -> None:
+    long = ["<!DOCTYPE html><html><body>", *["<p>x</p>"] * 10_000]
+    engine = ScriptedEngine(scripts=[DOCUMENT, long], delay=0.005, places=2)
+    studio = await ready(engine)
+    short, endless, waiting = Client(studio), Client(studio), Client(studio)
+    await endless.opened()
+    ending = asyncio.create_task(studio.wind_down(0.3))
+    with pytest.raises(NotReady, match="being shut down"):
+        await waiting.task
+    with pytest.raises(NotReady, match="being shut down"):
+        await collect(studio, ask())
+    await asyncio.gather(ending, short.task, endless.task)
+    reasons = [client.events[-1].finish_reason for client in (short, endless)]  # type: ignore[union-attr]
+    assert reasons == ["stop", "cancelled"]
+    assert endless.page.finished
+    assert engine.running == studio.running == 0
+
+
 async def test_a_prompt_that_is_too_long_is_refused_unread() -> None:
     engine = ScriptedEngine()
     studio = await ready(engine, max_prompt_chars=100)
