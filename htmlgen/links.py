@@ -40,7 +40,9 @@ def make_links(get_store: Callable[[], Store], public_url: Callable[[], str | No
         new = request.query_params.get("new")
         rows = "".join(_row(publication, base, publication.token == new) for publication in listed)
         if new is not None and listed and is_loopback(request.base_url.hostname or "") and public_url() is None:
-            rows = f"<p>Only this machine can open these links now. <code>make share</code> lets others in.</p>{rows}"
+            body += (
+                '<p role="status">Only this machine can open this link now. <code>make share</code> lets others in.</p>'
+            )
         body += f"<h2>Your links</h2>{f'<ul>{rows}</ul>' if listed else '<p>You have published nothing yet.</p>'}"
         return plain_page("Published pages", body, status, wide=True)
 

@@ -26,6 +26,7 @@ h1 { font-size: 1.375rem; line-height: 1.3; margin: 0 0 .25rem; overflow-wrap: a
 h2 { font-size: 1rem; margin: 2rem 0 .5rem }
 p { margin: 0 0 1.25rem; color: var(--soft) }
 p[role=alert] { color: var(--accent) }
+p[role=status] { margin-top: 1rem }
 a { color: inherit }
 label { display: block; font-size: .875rem; margin-bottom: .25rem }
 input, button { font: inherit; padding: .6rem .75rem; border-radius: .5rem; border: 1px solid var(--line) }

@@ -80,7 +80,7 @@ async def test_a_link_that_nobody_else_can_open_says_so(
 ) -> None:
     async with browse(store, base, public) as browser:
         made = await browser.post("/published", data={"page": page.id})
-        assert ("Only this machine can open these links" in made.text) == told
+        assert ("Only this machine can open this link" in made.text) == told
         assert f'href="{public or base}/p/' in made.text
 
 
