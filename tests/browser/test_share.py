@@ -28,11 +28,6 @@ PAGE = (
 
 SEEN = "cookies: '', null, no network"
 
-PUBLISH = """async page => {
-  const made = await fetch("/publications", { method: "POST", body: JSON.stringify(page) })
-  return (await made.json()).url
-}"""
-
 expect.set_options(timeout=30_000)  # two busy cores
 
 
@@ -128,10 +123,28 @@ def test_a_visitor_logs_in_with_the_made_password_and_watches_a_page_grow(
     tab.screenshot(path=screenshots / "shared.png")
 
     # She publishes it, and somebody without a log-in reads it.
-    page_id = re.findall(r"/pages/([\w-]+)/live", tab.content())[0]
     expect(frame.locator("#seen")).to_have_text(SEEN)
-    with_password = shared.link + tab.evaluate(PUBLISH, {"page": page_id, "password": "salt and vinegar"})
-    without = shared.link + tab.evaluate(PUBLISH, {"page": page_id})
+    expect(tab.locator(".pc-facts")).to_contain_text("Finished")
+    tab.get_by_role("button", name="More").click()
+    with visitor.expect_page() as opened:
+        tab.get_by_role("menuitem", name="Publish…").click()
+    publishing = opened.value
+    expect(publishing.get_by_role("heading", name="Publish “Fish & Chips”")).to_be_visible()
+    publishing.get_by_role("button", name="Publish").click()
+    link = publishing.locator("li.new a")
+    expect(link).to_have_attribute("href", re.compile(f"^{re.escape(shared.link)}/p/"))
+    without = str(link.get_attribute("href"))
+    publishing.get_by_label("Password").fill("salt and vinegar")
+    publishing.get_by_role("button", name="Publish").click()
+    expect(publishing.locator("li")).to_have_count(2)
+    publishing.get_by_role("button", name="Copy").first.click()
+    expect(publishing.get_by_role("button", name="Copied")).to_be_visible()
+    with_password = str(link.get_attribute("href"))
+    publishing.screenshot(path=screenshots / "published.png")
+    publishing.set_viewport_size({"width": 390, "height": 844})
+    publishing.emulate_media(color_scheme="dark")
+    assert publishing.evaluate("document.documentElement.scrollWidth") == 390
+    publishing.screenshot(path=screenshots / "published-phone.png")
     reader = chromium.new_context(viewport={"width": 390, "height": 844})
     try:
         alone = reader.new_page()
@@ -153,6 +166,10 @@ def test_a_visitor_logs_in_with_the_made_password_and_watches_a_page_grow(
         expect(alone.locator("#seen")).to_have_text(SEEN)
         alone.reload()
         expect(alone.locator("h1")).to_have_text("Menu")
+        publishing.get_by_role("button", name="Revoke").first.click()
+        expect(publishing.locator("li")).to_have_count(1)
+        alone.reload()
+        expect(alone.locator("h1")).to_have_text("No such page")
     finally:
         reader.close()
 
