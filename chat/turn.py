@@ -25,6 +25,7 @@ COMMAND = "command"
 
 async def take_message(chat: Chat, message: cl.Message) -> None:
     """Answers a message, or one that was sent before and has been edited: that branches from where it started."""
+    await cl.context.emitter.send_window_message({"htmlgen": "chat", "id": chat.id})  # public/studio.js
     metadata = message.metadata or {}
     command = message.command or metadata.get(COMMAND, "")
     if STARTED_FROM in metadata:

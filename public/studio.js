@@ -52,3 +52,41 @@ async function tellLoading(line) {
   if (line) line.remove()
 }
 addEventListener("DOMContentLoaded", () => tellLoading(null))
+
+// Names for Chainlit's buttons that have only a picture, for who cannot see it.
+const NAMES = {
+  "#upload-button": "Bring an .html file along",
+  "#chat-settings-open-modal": "Settings",
+  "#chat-submit": "Send",
+  "#stop-button": "Stop writing",
+  "#new-chat-button": "New chat",
+  "#sidebar-trigger-button": "Chats",
+  "#search-chats-button": "Search the chats",
+  "#thread-options": "Rename or delete this chat",
+  "#user-nav-button": "You",
+  "#chat-profiles": "Model",
+  ".edit-message": "Change this message",
+  "#side-view-title button": "Close the pane",
+  "[id^=command-]": (button) => button.id.slice("command-".length),
+}
+function name() {
+  for (const [which, says] of Object.entries(NAMES))
+    for (const button of document.querySelectorAll(`${which}:not([aria-label])`))
+      button.setAttribute("aria-label", typeof says === "string" ? says : says(button))
+}
+let naming = 0
+const named = () => ((naming = 0), name())
+addEventListener("DOMContentLoaded", () => {
+  // At most twice a second: a page that is being written changes the document all the time.
+  const later = () => (naming = naming || setTimeout(named, 500))
+  new MutationObserver(later).observe(document.body, { childList: true, subtree: true })
+})
+
+// The chat's address, so that a reload finds it again. Chainlit sets it where its list of chats is, which a phone has not
+// open. The message comes from our own server by way of Chainlit's socket, hence from this window; pages are others.
+addEventListener("message", ({ source, data }) => {
+  if (source !== window || data?.htmlgen !== "chat" || !/^[\w-]+$/.test(data.id)) return
+  setTimeout(() => {
+    if (location.pathname === app.pathname) history.replaceState(history.state, "", new URL(`thread/${data.id}`, app))
+  }, 500)
+})

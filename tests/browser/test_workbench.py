@@ -1,0 +1,381 @@
+"""What a chat lets one do with its pages: regenerate, edit, bring along, compare, vote, choose a model, find it all again."""
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.test_chat import Server, Tab, desk, document, run_server, tabs, tokens
+
+__all__ = ["desk", "tabs"]  # fixtures
+
+DESKTOP, PHONE = (1440, 900), (390, 844)
+
+PAGE = "<!DOCTYPE html>\n<html><head><title>Brought along</title></head>\n<body><h1>Mine</h1></body></html>"
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with two models and room for two pages at once."""
+    folder = tmp_path_factory.mktemp("bench")
+    script = {"chunks": [], "models": ["baker", "miller"], "places": 2}
+    yield from run_server(folder, "tests/browser/scripted_app.py", script=script)
+
+
+def play(server: Server, *answers: dict[str, Any], by_model: dict[str, Any] | None = None) -> None:
+    """What the engine writes from now on, by which of two models."""
+    server.log.unlink(missing_ok=True)
+    script = {"answers": answers, "models": ["baker", "miller"], "places": 2, "by_model": by_model or {}}
+    server.script.write_text(json.dumps(script))
+
+
+def page(title: str, lines: int = 3, **more: Any) -> dict[str, Any]:
+    return {"chunks": tokens(document(lines).replace("Sunny Crumb", title)), **more}
+
+
+def rows(server: Server, query: str, *values: Any) -> list[dict[str, Any]]:
+    """What is in the server's database."""
+    with sqlite3.connect(f"file:{server.script.parent}/data/htmlgen.db?mode=ro", uri=True) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute(query, values)]
+
+
+def chat_id(tab: Tab) -> str:
+    found = re.search(r"/thread/([\w-]+)", tab.page.url)
+    assert found, tab.page.url
+    return found[1]
+
+
+def versions(server: Server, tab: Tab) -> list[dict[str, Any]]:
+    return rows(server, "SELECT * FROM versions WHERE chat = ? ORDER BY number", chat_id(tab))
+
+
+def close_pane(tab: Tab) -> None:
+    """On a phone the pane lies over the chat."""
+    if tab.page.viewport_size and tab.page.viewport_size["width"] < 768:
+        tab.page.keyboard.press("Escape")
+        expect(tab.page.locator("iframe.pv-frame")).to_have_count(0)
+
+
+def tools(tab: Tab, index: int = -1) -> Any:
+    """The buttons under a page."""
+    return tab.page.locator(".pa").nth(index if index >= 0 else tab.page.locator(".pa").count() - 1)
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_regenerate_writes_a_sibling_with_another_seed(bench: Server, tabs: Any, size: tuple[int, int]) -> None:
+    play(bench, page("One"), page("Two"))
+    tab = tabs(bench, size=size)
+    tab.say("a page")
+    tab.wait_finished()
+    close_pane(tab)
+    tools(tab).get_by_role("button", name="Regenerate").click()
+    assert tab.wait_finished(2).startswith("Finished")
+    first, second = bench.requests
+    assert (second["instruction"], second["page"]) == (first["instruction"], None)
+    assert second["sampling"]["seed"] is not None
+    one, two = versions(bench, tab)
+    assert (one["number"], two["number"], one["parent"], two["parent"]) == (1, 2, None, None)
+    assert "<title>One</title>" in one["html"]
+    assert "<title>Two</title>" in two["html"]
+
+
+def test_an_edited_message_branches_from_where_it_started(bench: Server, tabs: Any) -> None:
+    play(bench, page("One"), page("Two"), page("Three"))
+    tab = tabs(bench)
+    tab.say("a page")
+    tab.wait_finished()
+    tab.say("make it blue")
+    tab.wait_finished(2)
+    message = tab.page.locator(".step[data-step-type=user_message]").nth(1)
+    message.hover()
+    message.locator(".edit-message").click()
+    tab.page.locator("#edit-chat-input").fill("make it green")
+    tab.page.locator(".confirm-edit").click()
+    expect(tab.answers.nth(1).locator(".pc-name")).to_have_text("Three", timeout=30_000)
+    assert tab.wait_finished(2).startswith("Finished")
+    assert tab.answers.count() == 2
+    assert "<title>One</title>" in bench.requests[2]["page"], "the change begins where the first one did"
+    one, two, three = versions(bench, tab)
+    assert two["parent"] == three["parent"] == one["id"]
+    # The first message goes back to no page at all.
+    message = tab.page.locator(".step[data-step-type=user_message]").first
+    message.hover()
+    message.locator(".edit-message").click()
+    tab.page.locator("#edit-chat-input").fill("another page")
+    tab.page.locator(".confirm-edit").click()
+    expect(tab.answers).to_have_count(1)
+    tab.page.wait_for_timeout(300)
+    tab.wait_finished()
+    assert bench.requests[3]["page"] is None
+    assert bench.requests[3]["instruction"] == "another page"
+
+
+def test_stop_ends_an_edited_message_too_and_it_can_be_continued(bench: Server, tabs: Any) -> None:
+    whole = document(400)
+    play(bench, page("One"), {"chunks": tokens(whole), "delay": 0.02}, {"chunks": tokens(whole)})
+    tab = tabs(bench)
+    tab.say("a page")
+    tab.wait_finished()
+    first = tab.page_id
+    message = tab.page.locator(".step[data-step-type=user_message]").first
+    message.hover()
+    message.locator(".edit-message").click()
+    tab.page.locator("#edit-chat-input").fill("a long page")
+    tab.page.locator(".confirm-edit").click()
+    expect(tab.page.locator("#stop-button")).to_be_visible()
+    expect(tab.frame(after=first).locator("p.line").nth(2)).to_be_attached(timeout=30_000)
+    tab.page.locator("#stop-button").click()
+    assert tab.wait_finished(seconds=10).startswith("Stopped")
+    tools(tab).get_by_role("button", name="Continue").click()
+    expect(tab.answers.locator(".pc-facts b[data-outcome=finished]")).to_be_visible(timeout=60_000)
+    assert bench.source(tab.page_id) == whole.rstrip("\n")
+
+
+def test_an_uploaded_page_is_the_current_one(bench: Server, tabs: Any, tmp_path: Path) -> None:
+    file = tmp_path / "mine.html"
+    file.write_text(PAGE)
+    play(bench, page("Changed"))
+    tab = tabs(bench)
+    tab.page.locator("#upload-button-input").set_input_files(str(file))
+    tab.page.locator("#chat-input").fill("make it green")
+    expect(tab.page.locator("#chat-submit")).to_be_enabled()
+    tab.page.locator("#chat-submit").click()
+    assert tab.wait_finished(1).startswith("Uploaded")
+    assert tab.wait_finished(2).startswith("Finished")
+    assert bench.requests[0]["page"] == PAGE
+    assert bench.requests[0]["instruction"] == "make it green"
+    brought, changed = versions(bench, tab)
+    assert (brought["origin"], brought["html"], changed["parent"]) == ("upload", PAGE, brought["id"])
+    link = tab.page.locator("a[href*='/project/file/']")
+    served = tab.page.request.get(link.first.get_attribute("href") or "")
+    assert served.headers["content-type"].startswith("text/plain")
+    assert served.headers["content-disposition"] == "attachment"
+
+
+def test_a_pasted_page_is_the_current_one(bench: Server, tabs: Any) -> None:
+    play(bench, page("Changed"))
+    tab = tabs(bench)
+    tab.say(f"{PAGE}")
+    assert tab.wait_finished().startswith("Uploaded")
+    assert bench.requests == []
+    expect(tab.frame().locator("h1")).to_have_text("Mine")
+    tab.say("make it green")
+    tab.wait_finished(2)
+    assert bench.requests[0]["page"] == PAGE
+
+
+def test_what_is_no_page_is_refused(bench: Server, tabs: Any, tmp_path: Path) -> None:
+    tab = tabs(bench)
+    for name, data in (("x.html", b"\0\1\2"), ("big.html", b"<p>" * 700_000)):
+        file = tmp_path / name
+        file.write_bytes(data)
+        tab.page.locator("#upload-button-input").set_input_files(str(file))
+        if name == "x.html":
+            expect(tab.page.locator("#chat-submit")).to_be_enabled()
+            tab.page.locator("#chat-submit").click()
+            expect(tab.page.get_by_text("x.html is not text. Send an HTML file.")).to_be_visible()
+        else:
+            expect(
+                tab.page.get_by_text(re.compile("larger than|too large|exceed", re.IGNORECASE)).first
+            ).to_be_visible()
+
+
+def test_nonsense_in_the_settings_is_refused_at_once(bench: Server, tabs: Any) -> None:
+    play(bench, page("One"))
+    tab = tabs(bench)
+    for field, value, complaint in (
+        ("#max_new_tokens", "0", "Longest page, in tokens is 0 but must be between 1 and 1000000."),
+        ("#seed", "soup", "Seed must be a whole number, not 'soup'."),
+    ):
+        tab.page.locator("#chat-settings-open-modal").click()
+        tab.page.locator(field).fill(value)
+        tab.page.get_by_role("button", name="Confirm").click()
+        expect(tab.page.get_by_text(complaint)).to_be_visible()
+        expect(tab.page.locator("#welcome-screen")).to_be_visible()
+    tab.page.locator("#chat-settings-open-modal").click()
+    expect(tab.page.locator("#max_new_tokens")).to_have_value("2048")
+    expect(tab.page.locator("#seed")).to_have_value("")
+    tab.page.get_by_role("button", name="Confirm").click()
+    tab.say("a page")
+    tab.wait_finished()
+    assert bench.requests[0]["sampling"]["max_new_tokens"] == 2048
+
+
+def test_a_chat_profile_is_a_model(bench: Server, tabs: Any) -> None:
+    play(bench, page("Default"), by_model={"miller": page("By the miller")})
+    tab = tabs(bench, size=DESKTOP)
+    tab.page.locator("#chat-profiles").click()
+    tab.page.get_by_role("option", name="Miller").click()
+    tab.say("a page")
+    facts = tab.wait_finished()
+    assert "Miller" in facts
+    assert bench.requests[0]["model"] == "miller"
+    expect(tab.answers.last.locator(".pc-name")).to_have_text("By the miller")
+    assert versions(bench, tab)[0]["model"] == "miller"
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_compare_two_models_side_by_side_and_pick_one(
+    bench: Server, tabs: Any, size: tuple[int, int], screenshots: Path
+) -> None:
+    slow = {"delay": 0.03}
+    play(bench, by_model={"baker": page("Baker's", 30, **slow), "miller": page("Miller's", 30, **slow)})
+    tab = tabs(bench, size=size)
+    tab.page.locator("#command-Compare").click()
+    tab.say("a page")
+    sides = tab.page.locator(".cp-side")
+    expect(tab.page.locator(".cp-paper iframe")).to_have_count(2)
+    for side in sides.all():
+        expect(side).to_have_attribute("data-state", "writing")  # both at once
+    expect(sides.first).to_have_attribute("data-state", "finished", timeout=60_000)
+    expect(sides.last).to_have_attribute("data-state", "finished")
+    name = "phone" if size == PHONE else "desktop"
+    tab.page.screenshot(path=screenshots / f"compare-{name}.png")
+    assert "Miller" not in tab.page.locator(".cp").inner_text(), "who wrote which is told afterwards"
+    if size == PHONE:
+        tab.page.get_by_role("group", name="Which page to show").get_by_role("button", name="B").click()
+    expect(sides.last.locator("iframe")).to_be_visible()
+    tab.page.get_by_role("button", name="B is better").click()
+    expect(sides.last.locator(".cp-verdict")).to_have_text("Better")
+    expect(sides.last.locator(".cp-who")).to_have_text(re.compile("Miller|Baker"))
+    chosen = re.search(r"/pages/([\w-]+)/", sides.last.locator("iframe").get_attribute("src") or "")
+    assert chosen
+    found = rows(bench, "SELECT * FROM preferences WHERE chosen = ?", chosen[1])
+    assert [(row["kind"], row["tie"]) for row in found] == [("compare", 0)]
+    expect(tab.page.locator(f"iframe.pv-frame[src*='{chosen[1]}']")).to_be_visible()
+    close_pane(tab)
+    play(bench, page("Next"))
+    tab.say("make it green")
+    tab.wait_finished()
+    assert bench.requests[0]["page"] == bench.source(chosen[1]), "the pick is the page that the next message changes"
+
+
+def test_a_tie_is_kept_as_one(bench: Server, tabs: Any) -> None:
+    play(bench, page("Both"))
+    tab = tabs(bench)
+    tab.page.locator("#command-Compare").click()
+    tab.say("a page")
+    tab.page.get_by_role("button", name="It’s a tie").click()
+    expect(tab.page.locator(".cp-verdict")).to_have_text(["Tie", "Tie"])
+    ids = [version["id"] for version in versions(bench, tab)]
+    (found,) = rows(bench, "SELECT * FROM preferences WHERE chosen IN (?, ?)", *ids)
+    assert found["tie"] == 1
+    assert {found["chosen"], found["rejected"]} == set(ids)
+
+
+def test_a_comparison_with_oneself_is_refused(bench: Server, tabs: Any) -> None:
+    play(bench, page("One"))
+    tab = tabs(bench, size=DESKTOP)
+    tab.page.locator("#chat-settings-open-modal").click()
+    tab.page.locator("#other_model").click()
+    tab.page.get_by_role("option", name="Baker").click()
+    tab.page.locator("#seed").fill("7")
+    tab.page.get_by_role("button", name="Confirm").click()
+    tab.page.locator("#command-Compare").click()
+    tab.say("a page")
+    expect(tab.page.get_by_text("Both would write the same page.")).to_be_visible()
+    assert bench.requests == []
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_a_vote_with_a_comment_is_kept(bench: Server, tabs: Any, size: tuple[int, int]) -> None:
+    play(bench, page("One"))
+    tab = tabs(bench, size=size)
+    tab.say("a page")
+    tab.wait_finished()
+    close_pane(tab)
+    tools(tab).get_by_role("button", name="Bad page").click()
+    tools(tab).get_by_label("Comment on your vote").fill("too grey")
+    tools(tab).get_by_role("button", name="Send").click()
+    expect(tools(tab).get_by_text("“too grey”")).to_be_visible()
+    (version,) = versions(bench, tab)
+    vote = "SELECT value, comment, owner FROM votes WHERE version_id = ?"
+    assert rows(bench, vote, version["id"]) == [{"value": -1, "comment": "too grey", "owner": "local"}]
+    tools(tab).get_by_role("button", name="Good page").click()
+    expect(tools(tab).get_by_role("button", name="Good page")).to_have_attribute("aria-pressed", "true")
+    tools(tab).get_by_role("button", name="Skip").click()
+    tools(tab).get_by_role("button", name="Good page").click()
+    expect(tools(tab).get_by_role("button", name="Good page")).to_have_attribute("aria-pressed", "false")
+    tab.page.wait_for_timeout(300)
+    assert rows(bench, vote, version["id"]) == []
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_a_reload_brings_the_chat_back(bench: Server, tabs: Any, size: tuple[int, int]) -> None:
+    play(bench, page("One", cut=40), page("Two"), page("Three"))
+    tab = tabs(bench, size=size)
+    tab.page.locator("#chat-settings-open-modal").click()
+    tab.page.locator("#seed").fill("7")
+    tab.page.get_by_role("button", name="Confirm").click()
+    tab.say("a page")
+    before = tab.wait_finished()
+    assert before.startswith("Cut")
+    close_pane(tab)
+    tools(tab).get_by_role("button", name="Good page").click()
+    tools(tab).get_by_role("button", name="Skip").click()
+    code = tab.code(0)
+    tab.page.reload()
+    expect(tab.page.locator("iframe.pv-frame")).to_be_visible()
+    close_pane(tab)
+    assert tab.wait_finished() == before
+    expect(tab.answers.first.locator(".pc-row").nth(5)).to_be_attached()
+    assert tab.code(0) == code
+    expect(tools(tab, 0).get_by_role("button", name="Good page")).to_have_attribute("aria-pressed", "true")
+    tab.page.locator("#chat-settings-open-modal").click()
+    expect(tab.page.locator("#seed")).to_have_value("7")
+    tab.page.get_by_role("button", name="Confirm").click()
+    tools(tab, 0).get_by_role("button", name="Continue").click()
+    expect(tab.answers.first.locator(".pc-facts b[data-outcome=finished]")).to_be_visible(timeout=60_000)
+    assert bench.requests[1]["prefix"] == code
+    assert bench.requests[1]["sampling"]["seed"] == 7
+    close_pane(tab)
+    tab.say("make it blue")
+    tab.wait_finished(2)
+    assert bench.requests[2]["page"].startswith(code), "the page in the pane is the one that is changed"
+
+
+def test_the_sidebar_finds_renames_and_deletes_chats(bench: Server, tabs: Any, screenshots: Path) -> None:
+    play(bench, page("One"))
+    tab = tabs(bench, size=DESKTOP)
+    tab.say("a page about walruses")
+    tab.wait_finished()
+    page_id, chat = tab.page_id, chat_id(tab)
+    tab.page.locator("#header #sidebar-trigger-button").click()
+    entry = tab.page.locator(f"#thread-{chat}")
+    expect(entry).to_contain_text("a page about walruses")
+    tab.page.screenshot(path=screenshots / "history.png")
+    tab.page.locator("#search-chats-button").click()
+    search = tab.page.get_by_placeholder("Search conversations...")
+    search.fill("WALRUS")
+    dialog = tab.page.get_by_role("dialog")
+    expect(dialog.get_by_text("a page about walruses")).to_be_visible()
+    search.fill("narwhal")
+    expect(dialog.get_by_text("a page about walruses")).to_have_count(0)
+    tab.page.keyboard.press("Escape")
+    entry.hover()
+    entry.locator("#thread-options").click()
+    tab.page.locator("#rename-thread").click()
+    tab.page.locator("#name").fill("Tusks")
+    tab.page.get_by_role("dialog").get_by_role("button", name="Rename").click()
+    expect(entry).to_contain_text("Tusks")
+    entry.hover()
+    entry.locator("#thread-options").click()
+    tab.page.locator("#delete-thread").click()
+    tab.page.get_by_role("alertdialog").get_by_role("button", name="Confirm").click()
+    expect(entry).to_have_count(0)
+    assert rows(bench, "SELECT id FROM versions WHERE chat = ?", chat) == []
+    assert rows(bench, "SELECT id FROM steps WHERE threadId = ?", chat) == []
+    assert rows(bench, "SELECT id FROM elements WHERE threadId = ?", chat) == []
+    assert httpx.get(f"{bench.url}/pages/{page_id}/live", trust_env=False).status_code == 404
+
+
+def test_the_composer_asks_for_a_page(bench: Server, tabs: Any) -> None:
+    tab = tabs(bench)
+    expect(tab.page.locator("#chat-input")).to_have_attribute("placeholder", "Say what page you want…")
