@@ -9,7 +9,7 @@ HOST ?= 127.0.0.1
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run share setup test lint types unit browser chromium postgresql screenshots clean
+.PHONY: run share setup test lint types unit browser chromium postgresql test-engines screenshots audit clean fuzz
 
 run: setup
 	exec $(BIN)/chainlit run app.py --headless --host $(HOST) --port $(PORT)
@@ -61,14 +61,33 @@ types: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 unit: $(VENV)/.installed-dev postgresql
-	$(BIN)/python -m pytest -m "not browser"
+	$(BIN)/python -m pytest -m "not browser and not engines"
 
 browser: $(VENV)/.installed-dev chromium
 	$(BIN)/python -m pytest -m browser
+
+# The engine over real servers, transformers serve and llama.cpp's; the latter compiles for some minutes the first time.
+test-engines: $(VENV)/.installed-dev .venv-engines/.installed
+	$(BIN)/python -m pytest -m engines tests/engines
+
+.venv-engines/.installed: requirements-engines.txt
+	@test -x .venv-engines/bin/python || $(PYTHON) -m venv .venv-engines
+	@echo "Compiling llama.cpp; the first time this takes some minutes."
+	.venv-engines/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+# Two thousand requests that schemathesis makes up, against the real app.
+fuzz: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/fuzz_api.py --cases 2000
 
 # Draws the README's pictures anew from the demo model.
 screenshots: $(VENV)/.installed-dev chromium
 	HTMLGEN_SCREENSHOTS=1 $(BIN)/python -m pytest -m browser
 
+# Known weaknesses of what is installed, from PyPI's advisories. Ends with an error where they cannot be asked.
+audit: $(VENV)/.installed-dev
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//' > $(VENV)/frozen.txt
+	$(BIN)/pip-audit --strict --no-deps --disable-pip --progress-spinner off -r $(VENV)/frozen.txt
+
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-engines .mypy_cache .pytest_cache .ruff_cache

@@ -8,9 +8,8 @@ Requests stand in the same line as the chat's. docs/api.md has examples.
 from collections.abc import Iterable
 from typing import Literal
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
-from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel, Field
 from starlette.routing import BaseRoute, Match, Route, Router
@@ -61,10 +60,9 @@ def make_api(studio: Studio) -> Router:
         redirect_slashes=False,
     )
     answer_with_problems(api)
-    bearer = Depends(HTTPBearer(auto_error=False, description="A key of `python -m htmlgen apikey add`."))
     parts = {"pages": make_generate_api(studio), "OpenAI's protocol": make_openai_api(studio), "state": _state(studio)}
     for tag, part in parts.items():
-        api.include_router(part, tags=[tag], dependencies=[bearer])
+        api.include_router(part, tags=[tag])
     own = [route for part in parts.values() for route in part.routes]
     return Router(_doors(api, [*api.routes, *own]))
 

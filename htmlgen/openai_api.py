@@ -24,7 +24,7 @@ from htmlgen.extract import HtmlExtractor
 from htmlgen.generate_api import CurrentUser, sampling_field
 from htmlgen.models import Model, find_model
 from htmlgen.problems import InvalidBody, NoSuchModel, Text, describe, problems, with_openai_error
-from htmlgen.relay import STREAM_HEADERS, Stream, first_of, last_of, relay, sse, unless_gone
+from htmlgen.relay import EVENT_SCHEMA, STREAM_HEADERS, Stream, first_of, last_of, relay, sse, unless_gone
 from htmlgen.settings import make_sampling
 from htmlgen.store import Record
 from htmlgen.studio import Event, Finished, Studio, Wrote
@@ -70,9 +70,7 @@ class ChatBody(BaseModel):
 
     model_config = ConfigDict(
         strict=True,
-        json_schema_extra={
-            "examples": [{"model": "demo", "messages": [{"role": "user", "content": "A login page for Acme"}]}]
-        },
+        json_schema_extra={"examples": [{"messages": [{"role": "user", "content": "A login page for Acme"}]}]},
     )
 
     model: Text = Field("", description="An id of GET /v1/models; empty is the server's default.")
@@ -86,15 +84,22 @@ class ChatBody(BaseModel):
     max_completion_tokens: int | None = sampling_field("max_new_tokens", "Tokens to write at most.")
     max_tokens: int | None = sampling_field("max_new_tokens", "The older name of `max_completion_tokens`.")
     seed: int | None = sampling_field("seed", "The same seed and settings give the same page.")
-    n: Literal[1] | None = None
+    n: int | None = Field(None, ge=1, le=1, description="One answer is what there is.")
     stop: list[str] | None = Field(None, max_length=0, description="Not supported.")
     tools: list[Any] | None = Field(None, max_length=0, description="Not supported.")
     functions: list[Any] | None = Field(None, max_length=0, description="Not supported.")
-    logprobs: Literal[False] | None = Field(None, description="Not supported.")
+    logprobs: bool | None = Field(None, description="Not supported.", json_schema_extra={"const": False})
     logit_bias: dict[str, float] | None = Field(None, max_length=0, description="Not supported.")
     presence_penalty: float | None = Field(None, ge=0, le=0, description="Not supported.")
     frequency_penalty: float | None = Field(None, ge=0, le=0, description="Not supported.")
     response_format: dict[str, Any] | None = None
+
+    @field_validator("logprobs")
+    @classmethod
+    def _no_logprobs(cls, wanted: bool | None) -> bool | None:
+        if wanted:
+            raise ValueError("The probabilities of tokens are not kept. Leave it out")
+        return wanted
 
     @field_validator("response_format")
     @classmethod
@@ -158,7 +163,7 @@ def make_openai_api(studio: Studio) -> APIRouter:
         responses={
             200: {
                 "description": "The completion, or with `stream` its chunks.",
-                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                "content": {"text/event-stream": {"schema": EVENT_SCHEMA}},
             },
             **problems(400, 401, 404, 413, 415, 422, 429, 500, 503),
         },

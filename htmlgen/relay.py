@@ -121,6 +121,10 @@ async def first_of(request: Request, events: AsyncGenerator[Event | None, None])
     return await unless_gone(request, first())
 
 
+EVENT_SCHEMA = {"type": "object", "properties": {"event": {"type": "string"}, "data": {"type": "string"}}}
+"""One event of a stream, for its description."""
+
+
 def sse(data: Any, event: str | None = None) -> bytes:
     return format_sse_event(data_str=json.dumps(data), event=event)
 
