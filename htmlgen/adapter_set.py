@@ -113,7 +113,10 @@ class AdapterSet:
                 del self._names[key]
                 if self._active.name == name:
                     self._activate(None)
-                self.peft.delete_adapter(name)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # about which adapter peft takes for the active one now
+                    self.peft.delete_adapter(name)
+                self._active.stale = True
                 for table in self._tables.values():
                     table.pop(name, None)
                 log.info("Adapter %s leaves memory, as the one unused the longest.", key[0])

@@ -53,7 +53,9 @@ class Loaded:
     @property
     def takes_turns(self) -> bool:
         """Whether two generations may run in turns. Peft's wrapper swaps methods of the model while it generates."""
-        return not hasattr(self.model, "peft_config")
+        from peft import PeftModel
+
+        return not isinstance(self.model, PeftModel)
 
     def can_use(self, base: str, adapter: str | None, swappable: bool) -> bool:
         """Whether that pair can generate without loading the base anew."""

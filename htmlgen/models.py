@@ -119,7 +119,7 @@ class Catalogue:
             self._told.pop(run, None)
             id = f"{folder.resolve().name}/{run.name}"
             day = datetime.fromtimestamp((adapter / "adapter_config.json").stat().st_mtime, UTC).date().isoformat()
-            yield Model(id, run.name, base, str(adapter), f"adapter of {day} for {_short(base)}")
+            yield Model(id, id, base, str(adapter), f"adapter of {day} for {_short(base)}")
 
     def _base_of(self, adapter: Path) -> str:
         """The base that an adapter goes on, as presets and requests name it."""
@@ -129,14 +129,16 @@ class Catalogue:
         named = str(config.get("base_model_name_or_path") or "")
         if not named:
             raise _Lacks("its adapter_config.json does not say which base it is for.")
-        if same_model(named, self.preset.base, adapter):
-            return self.preset.base
-        for preset in PRESETS.values():
-            if named in (preset.name, preset.base) or Path(preset.base) == PROJECT / named:
-                return preset.base
+        for base in (self.preset.base, *(preset.base for preset in PRESETS.values())):
+            if Path(base) in (PROJECT / named, (adapter / named).resolve()) or named == base:
+                return base
+        if named in PRESETS:
+            return PRESETS[named].base
         for place in (Path(named).expanduser(), adapter / named, PROJECT / named):
             if (place / "config.json").is_file():
                 return str(place)
+        if same_model(named, self.preset.base, adapter):  # by its name: a copy of what it was trained on
+            return self.preset.base
         if HUB_ID.fullmatch(named) and _reachable(named, "config.json") is not None:
             return named
         raise _Lacks(f"its base {named} is not on this machine.")

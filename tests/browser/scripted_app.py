@@ -31,9 +31,16 @@ SCRIPT = Path(os.environ["HTMLGEN_SCRIPT"])
 LOG = Path(f"{SCRIPT}.log")
 
 
+_read: tuple[int, dict[str, Any]] = (0, {})
+
+
 def read_script() -> dict[str, Any]:
-    script: dict[str, Any] = json.loads(SCRIPT.read_text())
-    return script
+    """The file as it is now, parsed anew only when it has changed."""
+    global _read
+    changed = SCRIPT.stat().st_mtime_ns
+    if changed != _read[0]:
+        _read = changed, json.loads(SCRIPT.read_text())
+    return _read[1]
 
 
 class FileEngine(ScriptedEngine):

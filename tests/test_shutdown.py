@@ -1,0 +1,117 @@
+"""SIGTERM while pages are written, on the real server: what is nearly done is finished, the rest is saved, and it ends in time."""
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from htmlgen.settings import PROJECT
+
+LINE = "<p>Bread with a crackle, baked since five in the morning, by hand and by heart.</p>\n"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    head = "<!DOCTYPE html><html><body>"
+    # Written before the signal, just after it, and never: the last one fills the buffers of a reader who does not read.
+    script = {
+        "places": 2,
+        "answers": [
+            {"chunks": [head, *[LINE] * 40], "delay": 0.05},
+            {"chunks": [head, *[LINE * 50] * 2_000], "delay": 0.02},
+        ],
+    }
+    (tmp_path / "script.json").write_text(json.dumps(script))
+    names = {
+        "HTMLGEN_SCRIPT": str(tmp_path / "script.json"),
+        "HTMLGEN_DATA": str(tmp_path / "data"),
+        "HTMLGEN_MAX_PAGE_BYTES": "100000000",
+        "OMP_NUM_THREADS": "1",
+        "HF_HUB_OFFLINE": "1",
+    }
+    command = [sys.executable, "-m", "chainlit", "run", "tests/browser/scripted_app.py", "--headless", "--port"]
+    with (tmp_path / "server.log").open("w") as log:
+        process = subprocess.Popen([*command, str(port)], cwd=PROJECT, env=os.environ | names, stdout=log, stderr=log)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + 120
+        while True:
+            assert process.poll() is None, (tmp_path / "server.log").read_text()[-3000:]
+            assert time.monotonic() < deadline
+            try:
+                if httpx.get(f"{url}/ready", trust_env=False).json()["status"] == "ready":
+                    break
+            except httpx.TransportError:
+                pass
+            time.sleep(0.2)
+        yield process, url
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM])
+def test_pages_are_finished_or_saved_and_the_process_ends_within_ten_seconds(
+    server: tuple["subprocess.Popen[bytes]", str], tmp_path: Path, signum: int
+) -> None:
+    process, url = server
+    answers: dict[str, Any] = {}
+
+    def ask(name: str) -> None:
+        answers[name] = httpx.post(f"{url}/generate_html", json={"prompt": name}, timeout=60, trust_env=False).json()
+
+    short = threading.Thread(target=ask, args=("short",))
+    short.start()
+    wait_for(lambda: len(rows(tmp_path)) == 1)
+    endless = threading.Thread(target=ask, args=("endless",))
+    endless.start()
+    wait_for(lambda: len(rows(tmp_path)) == 2)
+    page = next(id for id, instruction, *_ in rows(tmp_path) if instruction == "endless")
+    # A reader who has stopped reading: his connection would keep the server for ever.
+    with socket.create_connection(("127.0.0.1", int(url.rsplit(":", 1)[1]))) as stuck:
+        stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stuck.sendall(f"GET /pages/{page}/source HTTP/1.1\r\nHost: {url[7:]}\r\n\r\n".encode())
+        time.sleep(0.5)
+        process.send_signal(signum)
+        told = time.monotonic()
+        process.wait(20)
+        took = time.monotonic() - told
+    short.join(20)
+    endless.join(20)
+    assert took < 10
+    assert answers["short"]["finish_reason"] == "stop"
+    assert answers["endless"]["finish_reason"] == "cancelled"
+    saved = {instruction: (state, html) for _, instruction, state, html in rows(tmp_path)}
+    assert saved["short"] == ("finished", answers["short"]["html"])
+    assert saved["endless"] == ("stopped", answers["endless"]["html"])
+    assert saved["endless"][1].count(LINE) > 50
+
+
+def rows(folder: Path) -> list[Any]:
+    """What the database holds."""
+    try:
+        with sqlite3.connect(folder / "data" / "htmlgen.db") as database:
+            return database.execute("SELECT id, instruction, state, html FROM versions").fetchall()
+    except sqlite3.OperationalError:
+        return []
+
+
+def wait_for(condition: Any) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
