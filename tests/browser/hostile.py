@@ -19,6 +19,7 @@ REQUESTS = {
     "eventsource": "new EventSource('{away}')",
     "import": "import('{away}').catch(() => 0)",
     "worker": "new Worker(URL.createObjectURL(new Blob([`fetch('{away}')`])))",
+    "shared-worker": "new SharedWorker(URL.createObjectURL(new Blob([`fetch('{away}')`])))",
     "worker-import": "new Worker(URL.createObjectURL(new Blob([`importScripts('{away}')`])))",
     "audio-worklet": "new OfflineAudioContext(1, 1, 8000).audioWorklet.addModule('{away}').catch(() => 0)",
     "image-object": "new Image().src = '{away}'",
@@ -42,13 +43,22 @@ REQUESTS = {
     "preload": "<link rel=preload as=image href='{away}'>",
     "modulepreload": "<link rel=modulepreload href='{away}'>",
     "iframe": "<iframe src='{away}'></iframe>",
+    "base": "<base href='{away}/'><img src=y>",
     "object": "<object data='{away}'></object>",
     "embed": "<embed src='{away}'>",
     "srcdoc": "<iframe srcdoc=\"<img src='{away}'>\"></iframe>",
+    "data-document": "<iframe src=\"data:text/html,<img src='{away}'>\"></iframe>",
+    "blob-document": "f = document.body.appendChild(document.createElement('iframe')); "
+    "f.src = URL.createObjectURL(new Blob([`<img src='{away}'>`], {type: 'text/html'}))",
+    "javascript-link": "<a id=a href=\"javascript:void fetch('{away}')\">x</a><script>a.click()</script>",
+    "javascript-frame": "<iframe src=\"javascript:fetch('{away}')\"></iframe>",
+    "sanitized-away": "<svg><style><img src='{away}'></style></svg><noscript><p title='</noscript><img src={away}>'></noscript>",
     "blank-frame": "f = document.body.appendChild(document.createElement('iframe')); "
     "f.contentWindow.fetch('{away}', {mode: 'no-cors'})",
 }
-"""Ways to another server that leave the page where it is."""
+"""Ways to another server that leave the page where it is. Preconnect is not among them: a browser under automation does none, not
+even where nothing holds the page, so that a test of it would prove nothing.
+"""
 
 LEAVING = {
     "meta-refresh": "<meta http-equiv=refresh content='0; url={away}'>",
@@ -61,6 +71,12 @@ LEAVING = {
     "form-blank": "<form id=f action='{away}' target=_blank></form><script>f.submit()</script>",
     "window-open": "open('{away}')",
     "window-open-blank": "open('about:blank')?.fetch('{away}', {mode: 'no-cors'})",
+    "download": "<a id=a href='{away}' download=x.html>x</a><script>a.click()</script>",
+    "area": "<map name=m><area id=a href='{away}'></map><img usemap='#m'><script>a.click()</script>",
+    "blob-tab": "open(URL.createObjectURL(new Blob([`<img src='{away}'>`], {type: 'text/html'})))",
+    "blob-location": "location = URL.createObjectURL(new Blob([`<img src='{away}'>`], {type: 'text/html'}))",
+    "javascript-location": "location = `javascript:'<img src={away}>'`",
+    "document-write": "setTimeout(() => { document.open(); document.write(`<img src='{away}'>`); document.close() }, 50)",
     "history": "history.pushState(0, '', '#x'); location.hash = 'y'; setTimeout(() => location.assign('{away}'), 50)",
     # WebRTC is not a navigation, but just as little a request that a content policy knows of.
     "stun": "const p = new RTCPeerConnection({iceServers: [{urls: 'stun:{address}'}]}); p.createDataChannel('x'); "
@@ -78,6 +94,9 @@ APP = {
     "api-img": "<img src='{app}'>",
     "api-websocket": "new WebSocket('{app}'.replace('http', 'ws'))",
     "api-form": "<form id=f action='{app}' method=post></form><script>f.submit()</script>",
+    "api-frame": "<iframe src='{app}'></iframe>",
+    "api-worker": "new Worker('{app}')",
+    "api-service-worker": "navigator.serviceWorker.register('{app}', {scope: './'})",
     "api-location": "location = '{app}'",
 }
 """Ways to the app's own server, with the reader's cookies."""

@@ -1,9 +1,10 @@
 """A generated page reaches neither the app nor anybody else: each way out is tried in a real browser.
 
-Every attack runs three times: with nothing around it (and must be seen to work, else it would prove nothing), in the
-frame beside the chat, and in a tab of its own.
+Every attack runs with nothing around it (and must be seen to work, else it would prove nothing), in the frame beside the
+chat, in a tab of its own, and as a published page.
 """
 
+import contextlib
 import shutil
 import ssl
 import subprocess
@@ -23,6 +24,8 @@ from htmlgen.isolation import page_headers
 from htmlgen.origin import protect
 from htmlgen.page import LivePage, PageShelf
 from htmlgen.preview import make_preview
+from htmlgen.publish import make_publishing, publish
+from htmlgen.store import Store
 from tests.browser.conftest import AppServer
 from tests.browser.hostile import APP, LEAVING, REQUESTS, TAKE, TAKE_FROM_OPENER, Listener, write_page
 
@@ -48,6 +51,7 @@ class FakeApp:
     def __init__(self, serve: Callable[[Any], AppServer], isolated: bool) -> None:
         self.isolated = isolated
         self.shelf = PageShelf(500)
+        self.store: Store | None = None
         self.frames = ""
         self.calls: list[str] = []
         app = Starlette(
@@ -61,6 +65,7 @@ class FakeApp:
         )
         if isolated:
             app.router.routes[:0] = make_preview(self.shelf, may_read=lambda *_: True).routes
+            app.router.routes[:0] = make_publishing(lambda: self.store).routes
             protect(app)
         self.server = serve(app)
         self.url = self.server.url
@@ -99,6 +104,17 @@ class FakeApp:
         page = self.server.call(make)
         return f"/pages/{page.id}/live" if self.isolated else f"/bare/{page.id}"
 
+    def publish(self, html: str, folder: Path) -> str:
+        """The path of a published page with this text."""
+
+        async def make() -> str:
+            if self.store is None:
+                self.store = await Store.open(f"sqlite:///{folder}/htmlgen.db")
+            version = await self.store.add("upload", html, owner="ann")
+            return await publish(self.store, version.id, "ann")
+
+        return self.server.run(make())
+
     def open_frames(self, tab: Page, paths: list[str], sandbox: str = "") -> None:
         """The app with these pages in frames, as the chat shows them; without its own sandbox, which comes on top."""
         self.frames = "\n".join(f'<iframe src="{path}" {sandbox}></iframe>' for path in paths)
@@ -126,13 +142,22 @@ def wait_in(tab: Page, ready: Callable[[], bool], what: str, seconds: float = 30
 
 
 @pytest.fixture(params=["frame", "tab"])
+def free_place(request: pytest.FixtureRequest) -> str:
+    """Where a page may be that nothing holds; a published one is a tab like any other there."""
+    return str(request.param)
+
+
+@pytest.fixture(params=["frame", "tab", "published"])
 def place(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture
-def isolated(serve: Callable[[Any], AppServer]) -> FakeApp:
-    return FakeApp(serve, isolated=True)
+def isolated(serve: Callable[[Any], AppServer]) -> Iterator[FakeApp]:
+    app = FakeApp(serve, isolated=True)
+    yield app
+    if app.store is not None:
+        app.server.run(app.store.close())
 
 
 @pytest.fixture
@@ -158,13 +183,14 @@ def heard(listeners: dict[str, Listener]) -> dict[str, list[str]]:
     return {name: listener.heard for name, listener in listeners.items() if listener.heard}
 
 
-def open_pages(app: FakeApp, context: BrowserContext, place: str, pages: list[str]) -> Page:
+def open_pages(app: FakeApp, context: BrowserContext, place: str, pages: list[str], folder: Path) -> Page:
     """Opens all pages at once in frames of the app, or each in a tab, and waits until all run. Returns the app's tab."""
     said = Said(context)
-    paths = [app.add(html) for html in pages]
+    published = place == "published" and app.isolated
+    paths = [app.publish(html, folder) if published else app.add(html) for html in pages]
     tab = context.new_page()
     app.open_frames(tab, paths if place == "frame" else [])
-    if place == "tab":
+    if place != "frame":
         for path in paths:
             context.new_page().goto(app.url + path, wait_until="commit")
     said.wait(tab, "runs", len(pages))
@@ -185,18 +211,20 @@ def pages_away(place: str, listeners: dict[str, Listener]) -> list[str]:
 
 
 def test_without_isolation_every_way_out_works(
-    bare: FakeApp, context: BrowserContext, listen: Callable[..., dict[str, Listener]], place: str
+    bare: FakeApp, context: BrowserContext, listen: Callable[..., dict[str, Listener]], free_place: str, tmp_path: Path
 ) -> None:
-    listeners = listen(*attacks_away(place))
-    tab = open_pages(bare, context, place, pages_away(place, listeners))
-    wait_in(tab, lambda: len(heard(listeners)) == len(listeners), "every listener hears its page")
+    listeners = listen(*attacks_away(free_place))
+    tab = open_pages(bare, context, free_place, pages_away(free_place, listeners), tmp_path)
+    with contextlib.suppress(AssertionError):
+        wait_in(tab, lambda: len(heard(listeners)) == len(listeners), "every listener hears its page")
+    assert set(heard(listeners)) == set(listeners)
 
 
 def test_a_page_reaches_nobody(
-    isolated: FakeApp, context: BrowserContext, listen: Callable[..., dict[str, Listener]], place: str
+    isolated: FakeApp, context: BrowserContext, listen: Callable[..., dict[str, Listener]], place: str, tmp_path: Path
 ) -> None:
     listeners = listen(*attacks_away(place))
-    tab = open_pages(isolated, context, place, pages_away(place, listeners))
+    tab = open_pages(isolated, context, place, pages_away(place, listeners), tmp_path)
     tab.wait_for_timeout(SETTLE)
     assert heard(listeners) == {}
 
@@ -223,13 +251,15 @@ def pages_to_app(app: FakeApp) -> list[str]:
     return [write_page(attack, app=f"{app.url}/api/{name}") for name, attack in APP.items()]
 
 
-def test_without_isolation_a_page_commands_the_app(bare: FakeApp, context: BrowserContext, place: str) -> None:
-    tab = open_pages(bare, context, place, pages_to_app(bare))
+def test_without_isolation_a_page_commands_the_app(
+    bare: FakeApp, context: BrowserContext, free_place: str, tmp_path: Path
+) -> None:
+    tab = open_pages(bare, context, free_place, pages_to_app(bare), tmp_path)
     wait_in(tab, lambda: set(bare.calls) == set(APP), "the app's API is called in every way")
 
 
-def test_a_page_cannot_command_the_app(isolated: FakeApp, context: BrowserContext, place: str) -> None:
-    tab = open_pages(isolated, context, place, pages_to_app(isolated))
+def test_a_page_cannot_command_the_app(isolated: FakeApp, context: BrowserContext, place: str, tmp_path: Path) -> None:
+    tab = open_pages(isolated, context, place, pages_to_app(isolated), tmp_path)
     tab.wait_for_timeout(SETTLE)
     assert isolated.calls == []
 
@@ -245,31 +275,36 @@ def test_the_guard_alone_keeps_a_sandboxed_page_from_commanding_the_app(
         app.open_frames(tab, pages, 'sandbox="allow-scripts allow-forms"')
         said.wait(tab, "runs", len(pages))
         tab.wait_for_timeout(SETTLE)
-    assert set(bare.calls) == set(APP)
+    assert set(bare.calls) == set(APP) - {"api-worker", "api-service-worker"}  # need the app's own origin
     # To open an address of the app's in the frame is a navigation, like a link's: no Origin, no cookies, only GET.
-    assert set(isolated.calls) <= {"api-location"}
+    assert set(isolated.calls) <= {"api-location", "api-frame"}
 
 
-def take(app: FakeApp, context: BrowserContext, place: str) -> list[str]:
+def take(app: FakeApp, context: BrowserContext, place: str, folder: Path) -> list[str]:
     """What pages manage to read of the app's."""
     said = Said(context)
     wanted = TAKE if place == "frame" else TAKE_FROM_OPENER
-    paths = [app.add(write_page(f"console.log('took', {what})")) for what in wanted.values()]
+    pages = [write_page(f"console.log('took', {what})") for what in wanted.values()]
+    paths = [app.publish(html, folder) if place == "published" else app.add(html) for html in pages]
     tab = context.new_page()
     app.open_frames(tab, paths if place == "frame" else [])
-    if place == "tab":
+    if place != "frame":
         tab.evaluate("paths => { for (const path of paths) open(path) }", paths)
     said.wait(tab, "runs", len(paths))
     tab.wait_for_timeout(1_000)
     return [text for text in said.texts if text.startswith("took") and "secret" in text]
 
 
-def test_without_isolation_a_page_reads_the_apps_secrets(bare: FakeApp, context: BrowserContext, place: str) -> None:
-    assert len(take(bare, context, place)) == len(TAKE if place == "frame" else TAKE_FROM_OPENER)
+def test_without_isolation_a_page_reads_the_apps_secrets(
+    bare: FakeApp, context: BrowserContext, free_place: str, tmp_path: Path
+) -> None:
+    assert len(take(bare, context, free_place, tmp_path)) == len(TAKE if free_place == "frame" else TAKE_FROM_OPENER)
 
 
-def test_a_page_reads_nothing_of_the_app(isolated: FakeApp, context: BrowserContext, place: str) -> None:
-    assert take(isolated, context, place) == []
+def test_a_page_reads_nothing_of_the_app(
+    isolated: FakeApp, context: BrowserContext, place: str, tmp_path: Path
+) -> None:
+    assert take(isolated, context, place, tmp_path) == []
 
 
 @pytest.mark.parametrize(
