@@ -144,7 +144,7 @@ class Chat:
             "number": version.number,
             "instruction": shorten(version.instruction, 200),
             "created_at": version.created_at.isoformat(),
-            "size": version.size,
+            "size": 0 if version.id == writing else version.size,  # the pane is not told when it grows
             "model": self.label(version.model),
             "origin": version.origin,
             "state": "writing" if version.id == writing else version.state,

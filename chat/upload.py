@@ -10,6 +10,7 @@ LARGEST = 2_000_000
 """Bytes of a file. The pane would draw more, but no model here reads a tenth of it."""
 
 _PASTED = re.compile(r"<!doctype\s+html\b.*</html\s*>|<html\b[^>]*>.*</html\s*>", re.IGNORECASE | re.DOTALL)
+_FENCE = re.compile(r"```(?:html)?")
 _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
 
 
@@ -18,8 +19,8 @@ def split_pasted(text: str) -> tuple[str, str | None]:
     found = _PASTED.search(text)
     if found is None:
         return text, None
-    said = " ".join(part for part in (text[: found.start()].strip(), text[found.end() :].strip()) if part)
-    return said.strip("`").strip(), found[0]
+    before, after = _FENCE.sub("", text[: found.start()]), _FENCE.sub("", text[found.end() :])
+    return " ".join(part for part in (before.strip(), after.strip()) if part), found[0]
 
 
 def read_upload(files: list[Any]) -> str | None:

@@ -363,7 +363,7 @@ def test_the_sidebar_finds_renames_and_deletes_chats(bench: Server, tabs: Any, s
     entry.locator("#thread-options").click()
     tab.page.locator("#rename-thread").click()
     tab.page.locator("#name").fill("Tusks")
-    tab.page.get_by_role("dialog").get_by_role("button", name="Rename").click()
+    tab.page.get_by_role("dialog").get_by_role("button", name="Confirm").click()
     expect(entry).to_contain_text("Tusks")
     entry.hover()
     entry.locator("#thread-options").click()
