@@ -59,7 +59,7 @@ class Postgres:
                 [self.binaries / "postgres", "-D", self.folder / "data", *flags],
                 stdout=log, stderr=log, user=self.user, cwd=self.folder,
             )  # fmt: skip
-        asyncio.run(self._wait())
+        _elsewhere(self._wait())
 
     def stop(self) -> None:
         """Ends the server as a power cut would; its data stays."""
