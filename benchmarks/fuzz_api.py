@@ -65,9 +65,18 @@ def fuzz(url: str, key: str, *, cases: int, seed: int, seconds: int = 3_600) -> 
     return Outcome(int(found[1].replace(",", "")), failures, done.stdout)
 
 
+@dataclass(frozen=True)
+class App:
+    """A running app: its address, an API key, and the file that says what its engine writes."""
+
+    url: str
+    key: str
+    script: Path
+
+
 @contextmanager
-def scripted_app() -> Iterator[tuple[str, str]]:
-    """(address, API key) of the app over an engine that always writes the same page."""
+def scripted_app() -> Iterator[App]:
+    """The app over an engine that always writes the same page, until the script says otherwise."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -90,14 +99,11 @@ def scripted_app() -> Iterator[tuple[str, str]]:
             check=True,
         )
         command = [sys.executable, "-m", "chainlit", "run", "tests/browser/scripted_app.py", "--headless"]
-        with open(Path(folder) / "server.log", "w+") as log:
+        with open(Path(folder) / "server.log", "w") as log:
             server = subprocess.Popen([*command, "--port", str(port)], cwd=ROOT, env=env, stdout=log, stderr=log)
             try:
                 _wait_ready(url, server)
-                yield url, made.stdout.strip()
-                log.seek(0)
-                if trace := [line for line in log if "Traceback" in line]:
-                    print(f"The server's log has {len(trace)} tracebacks.")
+                yield App(url, made.stdout.strip(), script)
             finally:
                 server.terminate()
                 server.wait(20)
@@ -121,8 +127,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     started = time.monotonic()
-    with scripted_app() as (url, key):
-        outcome = fuzz(url, key, cases=arguments.cases, seed=arguments.seed)
+    with scripted_app() as app:
+        outcome = fuzz(app.url, app.key, cases=arguments.cases, seed=arguments.seed)
     print(outcome.report[outcome.report.find("= FAILURES =") :] if outcome.failures else "", end="")
     print(f"{outcome.cases:,} cases in {time.monotonic() - started:.0f} s, {outcome.failures} with failures.")
     return 1 if outcome.failures else 0
