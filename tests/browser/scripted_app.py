@@ -4,8 +4,8 @@ HTMLGEN_SCRIPT names a JSON file, read anew for each request:
     {"chunks": ["<!DOCTYPE html>", …], "delay": seconds, "first_delay": seconds, "cut": tokens, "error": "…"}
 or {"answers": [{…}, {…}]}: the n-th request since the file was written gets the n-th of them, and the last one again.
 The server loads while the file says {"loading": true}, and fails to if it says {"load_error": "…"}. What was asked is
-appended to the same name + ".log". {"places": 2} lets two run at once, {"models": ["a", "b"]} offers these, and
-{"by_model": {"a": {"chunks": …}}} gives one of them a script of its own.
+appended to the same name + ".log". {"places": 2} lets two run at once, {"models": ["a", "b"]} offers these, "{prompt}"
+in a chunk is what was asked, and {"by_model": {"a": {"chunks": …}}} gives one of them a script of its own.
 """
 
 import asyncio
@@ -84,7 +84,8 @@ class FileEngine(ScriptedEngine):
         if "cut" in script:
             request = replace(request, sampling=replace(request.sampling, max_new_tokens=script["cut"]))
         await asyncio.sleep(script.get("first_delay", 0.0))
-        async with aclosing(self.follow(request, script["chunks"], script.get("delay", 0.0), error)) as deltas:
+        chunks = [chunk.replace("{prompt}", request.instruction) for chunk in script["chunks"]]
+        async with aclosing(self.follow(request, chunks, script.get("delay", 0.0), error)) as deltas:
             async for delta in deltas:
                 yield delta
 
