@@ -118,8 +118,8 @@ def test_an_edited_message_branches_from_where_it_started(bench: Server, tabs: A
 
 
 def test_stop_ends_an_edited_message_too_and_it_can_be_continued(bench: Server, tabs: Any) -> None:
-    whole = document(400)
-    play(bench, page("One"), {"chunks": tokens(whole), "delay": 0.02}, {"chunks": tokens(whole)})
+    whole = document(150)
+    play(bench, page("One"), {"chunks": tokens(whole), "delay": 0.03}, {"chunks": tokens(whole)})
     tab = tabs(bench)
     tab.say("a page")
     tab.wait_finished()
