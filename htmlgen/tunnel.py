@@ -181,8 +181,8 @@ class Tunnel:
             return SharingFailed(f"The ngrok agent {self._config.ngrok_path} cannot be started: {text}.")
         return SharingFailed(
             f"No tunnel: the ngrok agent did not get a connection to ngrok within {STARTUP_SECONDS} seconds "
-            f"({_first_sentence(text)}). Check the network; proxies and firewalls must let it reach "
-            "connect.ngrok-agent.com:443."
+            f"({_first_sentence(text)}). Check the network: proxies and firewalls must let it reach "
+            f"connect.ngrok-agent.com:443. If it does, the agent may be older than 3.16: `{self._config.ngrok_path} update`."
         )
 
     # Watching

@@ -154,6 +154,7 @@ def test_closing_leaves_no_process_and_no_file(stand_in: StandIn, open_tunnel: C
         ({"refuse_endpoint": "The endpoint is already online.\r\nERR_NGROK_334"}, r"in use already.*HTMLGEN_SHARE_DOMAIN"),
         ({"refuse_endpoint": "You must reserve a hostname.\r\nERR_NGROK_319"}, r"not reserved for your ngrok account"),
         ({"refuse_endpoint": "A policy is invalid: x.\nERR_NGROK_2201"}, r"refused the tunnel: .*A policy is invalid: x \(https://.*err_ngrok_2201"),
+        ({"refuse": f"Odd: {TOKEN}.\nERR_NGROK_999"}, r"refused the tunnel: .*Odd: … \(https://.*err_ngrok_999"),
         ({"refuse": "dial tcp: lookup connect.ngrok-agent.com: no such host"}, r"No tunnel: .*no such host.*Check the network"),
     ],
     ids=lambda value: None if isinstance(value, dict) else value[:18],
