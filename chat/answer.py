@@ -12,7 +12,7 @@ from chat.conversation import Chat
 from chat.labels import shorten, size_of, title_of
 from chat.pane import complain, offer_commands
 from htmlgen.engine import GenerationRequest
-from htmlgen.errors import HtmlgenError
+from htmlgen.errors import HtmlgenError, StorageFailed
 from htmlgen.page import LivePage
 from htmlgen.store import Version
 from htmlgen.studio import Event, Finished, PageOpened, Preparing, Progress, Prose, Queued, Started
@@ -90,7 +90,10 @@ class Answer:
 
     async def recall(self) -> bool:
         """Fetches what the model wrote before it was stopped; True if a continuation can begin there."""
-        version = None if self.page is None else await self.chat.store.version(self.page.id)
+        try:
+            version = None if self.page is None else await self.chat.store.version(self.page.id)
+        except StorageFailed:
+            return False
         self.text = "" if version is None else version.text
         return bool(self.text)
 
@@ -272,9 +275,12 @@ class Answer:
 
     @classmethod
     async def revive(
-        cls, chat: Chat, step: dict[str, Any], code: dict[str, Any], tools: dict[str, Any] | None, version: Version
+        cls, chat: Chat, step: dict[str, Any], code: dict[str, Any], elements: list[Any], version: Version
     ) -> "Answer":
-        """An answer of an earlier session, from what is kept of it. The dicts of its elements are brought up to date."""
+        """An answer of an earlier session, from what is kept of it: its step and, among the chat's `elements`, its code's and its
+        buttons'. These are brought up to date, and added where they are missing.
+        """
+        tools = next((e for e in elements if e["name"] == "PageActions" and e["forId"] == step["id"]), None)
         answer = cls(chat, version.instruction)
         answer.message = cl.Message.from_dict(step)
         answer.prose = answer.message.content
@@ -283,13 +289,21 @@ class Answer:
         answer.title = title_of(version.html) or answer.title
         answer.text, answer.parent = version.text, version.parent
         answer.code = _element(code)
-        if not code["props"].get("facts"):  # the server went down while it was written
+        broken_off = not code["props"].get("facts") or (tools is not None and tools["props"].get("writing"))
+        if broken_off and answer.page.finished:  # the server went down while it was written
             facts = {
                 "outcome": "stopped" if version.state == "writing" else version.state,
                 "says": OUTCOMES[version.state],
                 "figures": [size_of(answer.page.size)],
             }
             code["props"] = answer.code.props = {**code["props"], "writing": False, "facts": facts}
+            offered = {"page": version.id, "can_continue": bool(version.text), "can_regenerate": True, "writing": False}
+            props = {**(tools["props"] if tools is not None else {"vote": 0, "comment": ""}), **offered}
+            if tools is None:
+                made = cl.CustomElement(name="PageActions", url=code["url"], props=props, for_id=answer.id)
+                tools = dict(made.to_dict())
+                elements.append(tools)
+            tools["props"] = props
         if tools is not None:
             answer.tools = _element(tools)
             answer.vote, answer.comment = tools["props"].get("vote", 0), tools["props"].get("comment", "")

@@ -10,7 +10,7 @@ from chat.labels import shorten, title_of
 from chat.pane import Pane
 from chat.panel import Panel
 from htmlgen.engine import GenerationRequest
-from htmlgen.errors import PageNotFound, RequestError
+from htmlgen.errors import PageNotFound, RequestError, StorageFailed
 from htmlgen.models import Model, find_model
 from htmlgen.page import LivePage
 from htmlgen.store import Record, Store, Version
@@ -39,9 +39,12 @@ class Chat:
 
     @property
     def model(self) -> Model:
-        """The one that this chat's profile names; the default if that is no longer there."""
-        models = self.studio.engine.models
-        return next((model for model in models if model.id == self.asked_model), models[0])
+        """The one that this chat's profile names.
+
+        Raises:
+            RequestError: it is no longer there.
+        """
+        return find_model(self.studio.engine.models, self.asked_model)
 
     # What is going on
 
@@ -121,7 +124,10 @@ class Chat:
 
     async def shown(self, page_id: str, *, part: int = 1, writing: bool = False, title: str = "") -> dict[str, Any]:
         """What the pane gets to know about a page."""
-        versions = await self.store.versions(self.id)
+        try:
+            versions = await self.store.versions(self.id)
+        except StorageFailed:
+            versions = []  # the page is worth showing all the same; its end tells that it is not saved
         version = next((version for version in versions if version.id == page_id), None)
         answer = self.answers.get(page_id)
         if version is not None and not writing:

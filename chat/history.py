@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
@@ -31,6 +32,9 @@ from htmlgen.store import Store
 log = logging.getLogger("htmlgen.chat")
 
 LONGEST_NAME = 80
+
+TELL_SECONDS = 20.0
+"""Between two complaints: one message is several writes."""
 NOT_SAVED = "This chat is not saved: the database cannot be written. Check the disk; the server's log has the details."
 
 
@@ -45,6 +49,7 @@ class History(SQLAlchemyDataLayer):
         # Not the base's own __init__: it would open a second engine, before there is an event loop.
         self._get_store, self._shelf = get_store, shelf
         self._writing = asyncio.Lock()
+        self._told = -TELL_SECONDS
         self.storage_provider = None
         self.user_thread_limit = 1_000
         self.show_logger = False
@@ -76,9 +81,12 @@ class History(SQLAlchemyDataLayer):
         except SQLAlchemyError as error:
             log.error("A chat cannot be saved: %s", error)
             try:
-                await get_context().emitter.send_toast(NOT_SAVED, "error")
+                emitter = get_context().emitter
             except ChainlitContextException:
                 raise StorageFailed(NOT_SAVED) from error
+            if time.monotonic() - self._told > TELL_SECONDS:
+                self._told = time.monotonic()
+                await emitter.send_toast(NOT_SAVED, "error")
             return None
         return self.clean_result(rows) if rows is not None else int(result.rowcount)
 
@@ -199,8 +207,7 @@ async def bring_back(chat: Chat, thread: ThreadDict) -> None:
     by_id = {step["id"]: step for step in thread["steps"]}
     versions = {version.id: version for version in await chat.store.versions(chat.id)}
     votes = await chat.store.votes(chat.id, chat.owner)
-    tools = {element["forId"]: element for element in elements if element["name"] == "PageActions"}
-    for element in elements:
+    for element in list(elements):
         step = by_id.get(element["forId"])
         if step is None:
             continue
@@ -209,7 +216,7 @@ async def bring_back(chat: Chat, thread: ThreadDict) -> None:
             Comparison.revive(chat, step, element)
         version = versions.get(element["props"].get("page"))
         if element["name"] == "PageCode" and version is not None:
-            answer = await Answer.revive(chat, step, element, tools.get(element["forId"]), version)
+            answer = await Answer.revive(chat, step, element, elements, version)
             if vote := votes.get(version.id):
                 answer.vote, answer.comment = vote.value, vote.comment
     settings = cl.context.session.chat_settings or {}

@@ -17,6 +17,7 @@ from chainlit.oauth_providers import get_configured_oauth_providers
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.exceptions import HTTPException
 
+from chat.wording import WORDS
 from htmlgen.accounts import Accounts
 from htmlgen.auth import Auth, Session, load_secret
 from htmlgen.database import connect, migrate
@@ -81,12 +82,19 @@ def _offer(auth: Auth) -> None:
 
     if auth.takes_passwords:
 
-        @cl.password_auth_callback
         async def password(username: str, password: str) -> cl.User | None:
             try:
-                return _user(await auth.log_in(username, password))
+                session = await auth.log_in(username, password)
             except TooManyRequests as error:
                 raise HTTPException(429, str(error), {"Retry-After": str(error.retry_after)}) from error
+            if session is None:
+                raise HTTPException(401, "The name or the password is wrong.")  # Chainlit would say "credentialssignin"
+            return _user(session)
+
+        # By hand: Chainlit's decorator swallows exceptions, and with them why a log-in failed.
+        config.code.password_auth_callback = password
+        if not auth.has_accounts:
+            WORDS["auth", "login", "form", "email", "label"] = "Name, whichever you like"
 
     if auth.oauth_users:
 

@@ -33,7 +33,7 @@ async def take_message(chat: Chat, message: cl.Message) -> None:
     elif command == NEW_PAGE:
         chat.page_id = None  # stays so if this message is refused: the next try is for an empty page too
     try:
-        instruction = await _take_page(chat, message)
+        instruction = message.content if STARTED_FROM in metadata else await _take_page(chat, message)
         message.metadata = {**metadata, STARTED_FROM: chat.page_id or "", COMMAND: command}
         await message.update()
         if instruction:

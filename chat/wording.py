@@ -8,6 +8,13 @@ WORDS: dict[tuple[str, ...], str] = {
     ("chat", "input", "placeholder"): "Say what page you want…",
     ("chat", "input", "actions", "stop"): "Stop writing",
     ("chat", "input", "actions", "attachFiles"): "Bring an .html file along",
+    ("auth", "login", "title"): "Log in to HTMLGen Studio",
+    ("auth", "login", "form", "email", "label"): "Name",
+    ("auth", "login", "form", "email", "placeholder"): "ann",
+    ("auth", "login", "form", "email", "required"): "Type a name.",
+    ("auth", "login", "form", "password", "required"): "Type the password.",
+    ("auth", "login", "form", "actions", "signin"): "Log in",
+    ("auth", "login", "errors", "default"): "You are not logged in.",
     ("threadHistory", "thread", "actions", "delete", "description"): (
         "This deletes the chat with its pages, all of their versions and your votes on them, for good."
     ),

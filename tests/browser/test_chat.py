@@ -61,6 +61,7 @@ class Server:
 
     url: str
     script: Path
+    process: "subprocess.Popen[bytes]"
 
     def play(self, *answers: dict[str, Any]) -> None:
         """What the engine writes from now on: one answer a request, the last one again and again."""
@@ -112,7 +113,7 @@ def run_server(folder: Path, target: str, *, wait: bool = True, script: Any = No
             except httpx.TransportError:
                 pass
             time.sleep(0.2)
-        yield Server(url, path)
+        yield Server(url, path, process)
     finally:
         process.terminate()
         try:

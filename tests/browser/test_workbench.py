@@ -376,6 +376,33 @@ def test_the_sidebar_finds_renames_and_deletes_chats(bench: Server, tabs: Any, s
     assert httpx.get(f"{bench.url}/pages/{page_id}/live", trust_env=False).status_code == 404
 
 
+def test_a_killed_server_gives_the_chat_back(tmp_path: Path, tabs: Any) -> None:
+    """kill -9 in the middle of a page: what was on the screen is there again, as a page that can be continued."""
+    target, whole = "tests/browser/scripted_app.py", document(150)
+    script = {"chunks": tokens(whole), "delay": 0.03}
+    running = run_server(tmp_path, target, script=script)
+    server = next(running)
+    tab = tabs(server, size=DESKTOP)
+    tab.say("a long page")
+    expect(tab.frame().locator("p.line").nth(10)).to_be_attached(timeout=60_000)
+    chat, seen = chat_id(tab), tab.code()
+    tab.page.wait_for_timeout(2_000)
+    server.process.kill()
+    running.close()
+    tab.page.close()
+    for again in run_server(tmp_path, target, script={**script, "delay": 0}):
+        tab = tabs(again, size=DESKTOP)
+        tab.page.goto(f"{again.url}/thread/{chat}")
+        assert tab.wait_finished().startswith("Stopped")
+        expect(tab.answers.first.locator(".pc-row").nth(10)).to_be_attached()
+        kept = tab.code(0)
+        assert kept.startswith(seen)
+        assert whole.startswith(kept)
+        tools(tab).get_by_role("button", name="Continue").click()
+        expect(tab.answers.locator(".pc-facts b[data-outcome=finished]")).to_be_visible(timeout=60_000)
+        assert again.source(tab.page_id) == whole.rstrip("\n")
+
+
 def test_the_composer_asks_for_a_page(bench: Server, tabs: Any) -> None:
     tab = tabs(bench)
     expect(tab.page.locator("#chat-input")).to_have_attribute("placeholder", "Say what page you want…")
