@@ -187,6 +187,7 @@ class Auth:
                 "OAuth is set up, and nobody is named who may come in by it. Set HTMLGEN_OAUTH_USERS, for example to "
                 "`ann@example.com, @example.org`; `*` admits whoever the provider knows."
             )
+        self.has_accounts = has_accounts
         self.takes_passwords = self.password is not None or has_accounts
         reachable = not is_loopback(host) or shared or bool(settings.hosts)
         can_log_in = self.takes_passwords or oauth
