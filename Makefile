@@ -66,14 +66,15 @@ unit: $(VENV)/.installed-dev postgresql
 browser: $(VENV)/.installed-dev chromium
 	$(BIN)/python -m pytest -m browser
 
-# The engine over real servers, transformers serve and llama.cpp's; the latter compiles for some minutes the first time.
+# The engine over real servers, transformers serve and llama.cpp's; the latter compiles for some minutes the first time
+# (without its models that see, which take as long again).
 test-engines: $(VENV)/.installed-dev .venv-engines/.installed
 	$(BIN)/python -m pytest -m engines tests/engines
 
 .venv-engines/.installed: requirements-engines.txt
 	@test -x .venv-engines/bin/python || $(PYTHON) -m venv .venv-engines
 	@echo "Compiling llama.cpp; the first time this takes some minutes."
-	.venv-engines/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	CMAKE_ARGS=-DLLAVA_BUILD=OFF .venv-engines/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 # Two thousand requests that schemathesis makes up, against the real app.

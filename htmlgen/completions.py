@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 CONNECT_SECONDS = 10.0
 TOKEN_SECONDS = 60.0
 """Between two tokens: a server that computes a long prompt of somebody else's meanwhile needs some seconds."""
+LIST_SECONDS = 30.0
+"""For the list of models, which no model has to think about."""
 TRIES = 3
 RETRY_BASE = 0.5
 """Seconds before the second try; twice as long before each one more."""
@@ -98,32 +100,34 @@ class CompletionsClient:
             ServerUnavailable, ServerBusy, ServerRefused, GenerationFailed: as its text says.
         """
         try:
-            async with self._reaching():
-                response = await self._client.get(f"{self.url}/models", timeout=30.0)
-                self._check(response.status_code, response.headers, response.content)
+            content = await self._request("GET", "models", timeout=LIST_SECONDS)
         except NoSuchRoute:
             return []
-        except _Again as again:
-            raise again.told from again.__cause__
-        listed = _parsed(response.content)
+        listed = _parsed(content)
         cards = listed.get("data") if isinstance(listed, dict) else None
         if not isinstance(cards, list):
             raise self._garbage("a list of models without `data`")
         return [_card(card) for card in cards if isinstance(card, dict) and isinstance(card.get("id"), str)]
 
     async def complete(self, path: str, body: Mapping[str, Any]) -> Piece:
-        """One whole completion, not streamed; tried once.
+        """One whole completion, not streamed.
 
         Raises:
             HtmlgenError: as `stream`.
         """
-        try:
-            async with self._reaching():
-                response = await self._client.post(f"{self.url}/{path}", json=dict(body))
-                self._check(response.status_code, response.headers, response.content)
-        except _Again as again:
-            raise again.told from again.__cause__
-        return self._read(_parsed(response.content))
+        return self._read(_parsed(await self._request("POST", path, json=dict(body))))
+
+    async def _request(self, method: str, path: str, **options: Any) -> bytes:
+        """The body of an answer with status 200, tried again as a stream is before its first token."""
+        for attempt in range(TRIES):
+            try:
+                async with self._reaching():
+                    response = await self._client.request(method, f"{self.url}/{path}", **options)
+                    self._check(response.status_code, response.headers, response.content)
+                return response.content
+            except _Again as again:
+                await self._wait(again, attempt)
+        raise AssertionError("the last try raises")
 
     async def stream(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[Piece, None]:
         """Pieces as they are made, until the server ends; closing it closes the connection, so that the server stops.
@@ -144,11 +148,15 @@ class CompletionsClient:
                         yield piece
                 return
             except _Again as again:
-                wait = RETRY_BASE * 2**attempt * random.uniform(0.75, 1.25) if again.wait is None else again.wait
-                if began or attempt == TRIES - 1 or wait > LONGEST_WAIT:
-                    raise again.told from again.__cause__
-                log.warning("%s Trying again in %.1f s.", again.told, wait)
-                await asyncio.sleep(wait)
+                await self._wait(again, TRIES if began else attempt)
+
+    async def _wait(self, again: _Again, attempt: int) -> None:
+        """Until the next try; raises what went wrong if that was the last one, or the server asks for too long a wait."""
+        wait = RETRY_BASE * 2**attempt * random.uniform(0.75, 1.25) if again.wait is None else again.wait
+        if attempt >= TRIES - 1 or wait > LONGEST_WAIT:
+            raise again.told from again.__cause__
+        log.warning("%s Trying again in %.1f s.", again.told, wait)
+        await asyncio.sleep(wait)
 
     async def _stream(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[Piece, None]:
         patience, began = time.monotonic() + self.first_token_seconds, False

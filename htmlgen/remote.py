@@ -225,7 +225,7 @@ class RemoteEngine:
 
     async def _try_ways(self) -> tuple[Way, list[str]]:
         """The first way in which the server gives a token, the best first, and what is worse about it."""
-        refused: ServerRefused | None = None
+        refused: HtmlgenError | None = None
         ways = []
         if self.prompt_format != CHAT:
             forms = (True, False) if self._tokenizer is not None else (False,)
@@ -241,7 +241,8 @@ class RemoteEngine:
             except NoSuchRoute as error:
                 refused, no_route = error, True
                 continue
-            except ServerRefused as error:
+            except (ServerRefused, GenerationFailed) as error:
+                # llama.cpp's Python server breaks off (500) over what it should refuse.
                 refused = error
                 continue
             notes = []

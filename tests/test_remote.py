@@ -272,7 +272,7 @@ class TestTokenIds:
         ],
     )
     async def test_text_where_ids_are_refused_and_whether_it_is_split_alike(
-        self, tiny_llama_dir: Any, added: int, bos: str, words: str
+        self, tiny_llama_dir: Any, added: int, bos: str, words: str, refused_with: int
     ) -> None:
         """The count of the probe tells: as many tokens as here, one less for want of BOS, or another tokenizer."""
         expected: list[int] = []
@@ -281,7 +281,7 @@ class TestTokenIds:
             prompt = exchange.body["prompt"]
             if isinstance(prompt, list):
                 expected.append(len(prompt))
-                return await refusal(400, "prompt must be a string.")(exchange)
+                return await refusal(refused_with, "prompt must be a string.")(exchange)
             await whole("x", expected[0] + added + prompt.startswith("<s>"))(exchange)
 
         server = ScriptedServer(probe=probe)
