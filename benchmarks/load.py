@@ -41,6 +41,9 @@ LINE = "<p>Bread with a crackle, baked since five.</p>\n"
 PATIENCE = 300
 """Seconds after which a request counts as lost."""
 
+RETRY = 5
+"""Seconds after which one who was told to wait asks again."""
+
 
 @dataclass
 class Tally:
@@ -124,6 +127,8 @@ class Chat:
             transports=["websocket"],
             wait_timeout=60,
         )
+        # Its write loop gives up when the server's ping is 5 s late; a browser waits for 20.
+        self.socket.eio.ping_timeout = 60
         await self.socket.emit("connection_successful")
 
     async def _hear(self, event: str, *data: Any) -> None:
@@ -159,7 +164,7 @@ async def ask_in_chat(chat: Chat, prompt: str, http: aiohttp.ClientSession, tall
     chat.pages.update(pages)
     if "Busy:" in said:
         tally.end("chat", "told to wait")
-        await asyncio.sleep(1)
+        await asyncio.sleep(RETRY)
     elif not pages:
         tally.end("chat", f"LOST (no page, but {said[-300:]!r})" if echoes else "answered in words", since)
     else:
@@ -180,7 +185,7 @@ async def ask_over_api(
             if answer.status == 429:
                 assert "Retry-After" in answer.headers, "a refusal that does not say when to come back"
                 tally.end("API", "told to wait")
-                await asyncio.sleep(1)
+                await asyncio.sleep(RETRY)
                 return
             if answer.status != 200:
                 tally.end("API", f"LOST (status {answer.status}: {(await answer.text())[:120]})")

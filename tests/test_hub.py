@@ -13,8 +13,10 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from huggingface_hub import constants
 
-from htmlgen.errors import ModelError, ModelNotFound
-from htmlgen.hub import fetch
+from htmlgen.errors import ModelError, ModelNotFound, SettingsError
+from htmlgen.hub import fetch, parse_revisions
+from htmlgen.local import LocalEngine
+from htmlgen.presets import find_preset
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 WEIGHTS = b"w" * 400_000
@@ -34,6 +36,7 @@ class Hub(ThreadingHTTPServer):
             "onnx/model.safetensors": b"x",
         }
         self.fetched: list[str] = []
+        self.revisions: list[str] = []
         self.breaks_off = False
 
     @property
@@ -64,6 +67,10 @@ class HubHandler(BaseHTTPRequestHandler):
                 for p, d in self.server.files.items()
             ]
             return self.send(200, json.dumps(tree).encode())
+        if path.startswith("/api/models/owner/model/revision/"):
+            self.server.revisions.append(path.rsplit("/", 1)[1])
+            if self.server.revisions[-1] == "gone":
+                return self.send(404, b"{}", {"X-Error-Code": "RevisionNotFound"})
         if path.startswith("/api/"):
             siblings = [{"rfilename": name} for name in self.server.files]
             return self.send(200, json.dumps({"id": "owner/model", "sha": COMMIT, "siblings": siblings}).encode())
@@ -198,3 +205,48 @@ def test_a_full_disk_says_so(hub: Hub, monkeypatch) -> None:
     monkeypatch.setattr(huggingface_hub, "snapshot_download", full)
     with pytest.raises(ModelError, match=r"disk is full.*HF_HOME"):
         fetch("owner/model", "base", lambda status: None)
+
+
+class TestRevision:
+    @pytest.mark.parametrize(("revision", "looked_up"), [(COMMIT, set()), ("v1.0", {"v1.0"}), (None, {"main"})])
+    def test_the_pinned_one_is_fetched(self, hub: Hub, revision: str | None, looked_up: set[str]) -> None:
+        """A commit needs no looking up, and nobody can move it; a tag is looked up for the commit that it names."""
+        folder = fetch("owner/model", "base", lambda status: None, revision)
+        assert set(hub.revisions) == looked_up
+        assert folder.name == COMMIT
+
+    def test_one_that_the_hub_does_not_have_is_told(self, hub: Hub) -> None:
+        with pytest.raises(ModelNotFound, match="owner/model, but not the revision that HTMLGEN_REVISION names"):
+            fetch("owner/model", "base", lambda status: None, "gone")
+        assert hub.fetched == []
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            (None, {}),
+            ("", {}),
+            ("v1.0", {"owner/base": "v1.0"}),
+            ("owner/base@abc, owner/adapter@refs/pr/1", {"owner/base": "abc", "owner/adapter": "refs/pr/1"}),
+        ],
+    )
+    def test_the_setting_names_the_model_or_pairs(self, text: str | None, expected: dict[str, str]) -> None:
+        assert parse_revisions(text, "owner/base") == expected
+
+    @pytest.mark.parametrize(
+        ("text", "base", "message"),
+        [
+            ("v1.0", "models/demo/base", "is for a model on the hub, and models/demo/base is not"),
+            ("not a name@abc", "owner/base", "cannot be read"),
+            ("owner/base@", "owner/base", "cannot be read"),
+        ],
+    )
+    def test_what_cannot_be_read_is_refused(self, text: str, base: str, message: str) -> None:
+        with pytest.raises(SettingsError, match=message):
+            parse_revisions(text, base)
+
+    async def test_the_engine_fetches_the_revision_of_its_settings(self, hub: Hub) -> None:
+        engine = LocalEngine(find_preset("owner/model"), revision="v1.0")
+        with pytest.raises(ModelError):  # its weights are none
+            await engine.load()
+        await engine.close()
+        assert set(hub.revisions) == {"v1.0"}
