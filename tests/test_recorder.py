@@ -17,12 +17,13 @@ from sqlalchemy import event, text
 from htmlgen.engine import GenerationRequest, Sampling
 from htmlgen.errors import OutOfMemory, PageNotFound
 from htmlgen.models import Model
-from htmlgen.page import PageShelf
+from htmlgen.page import LivePage, PageShelf
+from htmlgen.recorder import Recorder
 from htmlgen.settings import PROJECT, Settings
-from htmlgen.store import Record, Store
+from htmlgen.store import Record, Store, Version
 from htmlgen.studio import Event, Finished, PageOpened, Studio
 from tests.postgres import Postgres
-from tests.scripted import ScriptedEngine
+from tests.scripted import SCRIPTED, ScriptedEngine
 
 ASK = GenerationRequest("a page")
 ANN = Record("ann", "chat")
@@ -112,6 +113,31 @@ async def test_a_page_is_kept_when_whoever_waited_for_it_is_cancelled(store: Sto
     [version] = await store.versions("chat")
     assert version.state == "stopped"
     assert version.html == (await studio.shelf.find(version.id)).html != ""
+
+
+async def test_who_is_cancelled_while_he_waits_for_the_last_save_does_not_take_it_with_him(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end, ending = store.end, asyncio.Event()
+
+    async def slowly(*arguments: Any, **more: Any) -> Version:
+        ending.set()
+        await asyncio.sleep(0.1)
+        return await end(*arguments, **more)
+
+    monkeypatch.setattr(store, "end", slowly)
+    page = LivePage("ann")
+    page.append("<h1>")
+    recorder = Recorder(store, ANN, ASK, SCRIPTED, page, ["<h1>"])
+    await recorder.begin()
+    waiting = asyncio.create_task(recorder.end("finished"))
+    await ending.wait()
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    await recorder.end("stopped")  # too late: it has ended already
+    assert recorder.version == await store.version(page.id)
+    assert recorder.version is not None
+    assert (recorder.version.state, recorder.version.html) == ("finished", "<h1>")
 
 
 async def test_a_generation_that_breaks_off_is_kept_as_failed(store: Store) -> None:
@@ -276,7 +302,7 @@ from contextlib import aclosing
 from htmlgen.engine import GenerationRequest
 from htmlgen.page import PageShelf
 from htmlgen.settings import Settings
-from htmlgen.store import Record, Store
+from htmlgen.store import Record, Store, Version
 from htmlgen.studio import PageOpened, Studio
 from tests.scripted import ScriptedEngine
 
