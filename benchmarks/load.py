@@ -247,7 +247,8 @@ async def run(options: argparse.Namespace, folder: Path) -> Tally:
     tally, echoes = Tally(), not options.demo
     async with server(folder, options) as (url, process):
         timeout = aiohttp.ClientTimeout(total=PATIENCE)
-        connector = aiohttp.TCPConnector(limit=0)
+        # A connection a request: one that is kept may be closed by the server at the moment it is used again.
+        connector = aiohttp.TCPConnector(limit=0, force_close=True)
         async with aiohttp.ClientSession(timeout=timeout, connector=connector) as http:
             async with http.post(f"{url}/auth/header", headers={"Origin": url}) as answer:
                 answer.raise_for_status()
