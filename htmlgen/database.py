@@ -14,9 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
 from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -24,7 +21,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from htmlgen.errors import SettingsError, StorageFailed
 
 log = logging.getLogger(__name__)
-logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every step of every start
 
 PATIENCE = 5.0
 """Seconds to wait for a lock that another process holds, before it is called locked."""
@@ -60,13 +56,14 @@ def connect(url: str) -> AsyncEngine:
 
 
 def _sqlite(url: URL) -> AsyncEngine:
-    if url.database and url.database != ":memory:":
-        try:
-            Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise SettingsError(
-                f"The folder for the database {url.database} cannot be made: {error.strerror}. Name another in HTMLGEN_DATA."
-            ) from error
+    if not url.database or ":memory:" in url.database:
+        raise SettingsError("HTMLGEN_DATABASE_URL names no file. Write sqlite:///path/to/file.db.")
+    try:
+        Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"The folder for the database {url.database} cannot be made: {error.strerror}. Name another in HTMLGEN_DATA."
+        ) from error
     # Chainlit hands lists to the driver, which PostgreSQL takes as arrays.
     sqlite3.register_adapter(list, json.dumps)
     engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": PATIENCE})
@@ -118,6 +115,11 @@ async def migrate(engine: AsyncEngine) -> None:
 
 
 def _upgrade(connection: Connection) -> None:
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every step, of its own import too
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     try:
