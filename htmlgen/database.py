@@ -58,11 +58,14 @@ def connect(url: str) -> AsyncEngine:
 def _sqlite(url: URL) -> AsyncEngine:
     if not url.database or ":memory:" in url.database:
         raise SettingsError("HTMLGEN_DATABASE_URL names no file. Write sqlite:///path/to/file.db.")
+    path = Path(url.database)
     try:
-        Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # For its user alone: SQLite gives the files beside it the same permissions.
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
     except OSError as error:
         raise SettingsError(
-            f"The folder for the database {url.database} cannot be made: {error.strerror}. Name another in HTMLGEN_DATA."
+            f"The database {path} cannot be made: {error.strerror}. Name another folder in HTMLGEN_DATA."
         ) from error
     # Chainlit hands lists to the driver, which PostgreSQL takes as arrays.
     sqlite3.register_adapter(list, json.dumps)

@@ -68,10 +68,19 @@ def test_without_a_url_the_database_is_in_the_data_folder() -> None:
     assert Settings(_env_file=None, database_url="postgresql://a:b@c/d").database == "postgresql://a:b@c/d"
 
 
-@pytest.mark.parametrize(("url", "says"), [("nonsense", "cannot be read"), ("mysql://a/b", "'mysql'")])
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("nonsense", "cannot be read"),
+        ("mysql://a:SECRET@b/c", "'mysql'"),
+        ("sqlite://", "no file"),
+        ("sqlite:///:memory:", "no file"),
+    ],
+)
 def test_a_url_of_no_known_database_is_told_without_its_password(url: str, says: str) -> None:
-    with pytest.raises(SettingsError, match=says):
+    with pytest.raises(SettingsError, match=says) as refused:
         connect(url)
+    assert "SECRET" not in str(refused.value)
 
 
 @pytest.mark.parametrize("url", ["postgres://u:p@h/d?sslmode=require", "postgresql+psycopg2://u:p@h/d?sslmode=require"])
@@ -84,6 +93,8 @@ async def test_the_sqlite_file_is_in_wal_mode_in_a_folder_for_its_user_alone(tmp
     async with store.engine.connect() as connection:
         assert (await connection.execute(text("PRAGMA journal_mode"))).scalar_one() == "wal"
         assert (await connection.execute(text("PRAGMA foreign_keys"))).scalar_one() == 1
+    modes = {name: os.stat(tmp_path / "data" / name).st_mode & 0o777 for name in os.listdir(tmp_path / "data")}
+    assert modes == {"htmlgen.db": 0o600, "htmlgen.db-wal": 0o600, "htmlgen.db-shm": 0o600}
     await store.close()
     assert os.stat(tmp_path / "data").st_mode & 0o777 == 0o700
 
