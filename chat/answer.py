@@ -190,8 +190,9 @@ class Answer:
     # The ways to end
 
     async def finish(self, end: Finished) -> None:
-        self.text = end.text
-        usage = end.usage
+        self.text, usage = end.text, end.usage
+        if end.version is not None:  # a slow database had no number for it when the page opened
+            self.version = end.version.number
         figures = [] if usage is None else self.measured(end)
         if end.finish_reason == "cancelled":
             await self.end("stopped", "Stopped", figures, can_continue=end.page is not None)
