@@ -63,7 +63,7 @@ types: $(VENV)/.installed-dev
 unit: $(VENV)/.installed-dev postgresql
 	$(BIN)/python -m pytest -m "not browser and not engines"
 
-browser: $(VENV)/.installed-dev chromium
+browser: $(VENV)/.installed-dev chromium postgresql
 	$(BIN)/python -m pytest -m browser
 
 # The engine over real servers, transformers serve and llama.cpp's; the latter compiles for some minutes the first time
