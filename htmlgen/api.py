@@ -5,6 +5,7 @@
 Requests stand in the same line as the chat's. docs/api.md has examples.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Literal
 
@@ -111,6 +112,11 @@ def _state(studio: Studio) -> APIRouter:
 
 class _Door(Route):
     """Leads a path of the API into it, whatever the method: what follows in the app would answer with a page for people."""
+
+    def __init__(self, path: str, api: FastAPI, methods: Iterable[str]) -> None:
+        super().__init__(path, api, methods=list(methods))
+        # Starlette's patterns stop at a line break, which an address may well hold.
+        self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         match, child = super().matches(scope)
