@@ -58,7 +58,7 @@ const NAMES = {
   "#upload-button": "Bring an .html file along",
   "#chat-settings-open-modal": "Settings",
   "#chat-submit": "Send",
-  "#stop-button": "Stop writing",
+  "#stop-button": "Stop the model",
   "#new-chat-button": "New chat",
   "#sidebar-trigger-button": "Chats",
   "#search-chats-button": "Search the chats",
