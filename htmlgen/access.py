@@ -58,7 +58,7 @@ TABLE: tuple[tuple[str, str, Access], ...] = (
     ("PUT", "/project/thread", Access.USER),
     ("DELETE", "/project/thread", Access.USER),
     ("POST", "/project/action", Access.USER),
-    ("POST", "/project/file", Access.USER),
+    ("POST", "/project/file", Access.API),  # each leaves up to 2 MB on the disk until its chat is closed
     ("GET", "/project/file/{file_id}", Access.USER),
     ("*", "/ws/socket.io", Access.USER),
     ("*", "/ws/socket.io/{path:path}", Access.USER),

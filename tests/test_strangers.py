@@ -220,6 +220,27 @@ async def anns(server: Server, cookies: dict[str, dict[str, str]]) -> AsyncItera
         assert await snapshot() == before
 
 
+# Starting
+
+
+def test_it_does_not_start_where_others_could_reach_it_without_a_log_in(server: Server, tmp_path: Path) -> None:
+    env = server.env | {"HTMLGEN_DATA": str(tmp_path)}
+    command = [
+        sys.executable,
+        "-m",
+        "chainlit",
+        "run",
+        "tests/browser/scripted_app.py",
+        "--headless",
+        "--host",
+        "0.0.0.0",
+    ]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert "at 0.0.0.0, and it has no log-in. Set HTMLGEN_PASSWORD" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 # Strangers
 
 
