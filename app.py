@@ -15,6 +15,7 @@ from chat.history import History, bring_back
 from chat.link import lock_if_shared, open_link
 from chat.login import lock
 from chat.pane import offer_commands
+from chat.reconnect import on_reconnect
 from chat.wording import reword
 from htmlgen.api import make_api
 from htmlgen.engines import make_engine
@@ -110,10 +111,17 @@ def current_chat() -> Chat:
     return chat
 
 
-@cl.on_chat_start
-async def on_chat_start() -> None:
+async def greet() -> None:
     await current_chat().panel.send()
     await offer_commands(has_page=False)
+
+
+@cl.on_chat_start
+async def on_chat_start() -> None:
+    await greet()
+
+
+on_reconnect(greet)
 
 
 @cl.on_chat_resume
