@@ -15,6 +15,7 @@ WORDS: dict[tuple[str, ...], str] = {
     ("auth", "login", "form", "password", "required"): "Type the password.",
     ("auth", "login", "form", "actions", "signin"): "Log in",
     ("auth", "login", "errors", "default"): "You are not logged in.",
+    ("chat", "settings", "title"): "Settings",
     ("threadHistory", "thread", "actions", "delete", "description"): (
         "This deletes the chat with its pages, all of their versions and your votes on them, for good."
     ),
