@@ -376,6 +376,63 @@ def test_the_sidebar_finds_renames_and_deletes_chats(bench: Server, tabs: Any, s
     assert httpx.get(f"{bench.url}/pages/{page_id}/live", trust_env=False).status_code == 404
 
 
+def test_what_the_pane_asks_for_is_done_in_the_chat(bench: Server, tabs: Any) -> None:
+    """An error is mended, an element changed, an edit by hand kept, an older version restored: each is a version of its own."""
+    broken = document(2).replace('console.log("the script ran");', "nobody.home();")
+    play(bench, {"chunks": tokens(broken)}, page("Mended"), page("Changed"), page("Last"))
+    tab = tabs(bench, size=DESKTOP)
+    pane = tab.page.locator(".pv")
+    tab.say("a page")
+    tab.wait_finished()
+    pane.get_by_role("tab", name="Console").click()
+    pane.get_by_role("button", name="Fix it").click()
+    tab.wait_finished(2)
+    mend = bench.requests[1]
+    assert re.fullmatch(
+        r"Fix this error in line \d+: Uncaught ReferenceError: nobody is not defined", mend["instruction"]
+    )
+    assert mend["page"] == broken.rstrip("\n")
+    expect(tab.page.locator(".step[data-step-type=user_message]").last).to_contain_text("Fix this error")
+
+    pane.get_by_role("tab", name="Preview").click()
+    pane.get_by_role("button", name="Point at an element to change it").click()
+    tab.frame(after=versions(bench, tab)[0]["id"]).locator("h1").click()
+    words = tab.page.get_by_label("What should change about this element")
+    words.fill("make it green")
+    words.press("Enter")
+    tab.wait_finished(3)
+    assert bench.requests[2]["instruction"].startswith(
+        "make it green\n\nChange only this element (body > h1):\n<h1>Mended</h1>"
+    )
+
+    pane.get_by_role("tab", name="Code").click()
+    tab.page.locator(".pv-edit").click()
+    area = tab.page.get_by_label("HTML source. Tab indents")
+    expect(area).to_have_value(re.compile("Changed"))
+    typed = area.input_value().replace("<h1>Changed</h1>", "<h1>By hand</h1>")
+    area.fill(typed)
+    pane.get_by_role("button", name="Save version").click()
+    assert tab.wait_finished(4).startswith("Edited by hand")
+    expect(pane.locator(".pv-number")).to_have_text("v4 of 4")
+
+    pane.get_by_role("button", name="Version before").click()
+    pane.locator(".pv-old").get_by_role("button", name="Restore").click()
+    assert tab.wait_finished(5).startswith("Restored")
+    first, mended, changed, edited, restored = versions(bench, tab)
+    assert [v["origin"] for v in versions(bench, tab)] == ["model", "model", "model", "hand", "restore"]
+    assert (mended["parent"], changed["parent"], edited["parent"]) == (first["id"], mended["id"], changed["id"])
+    assert (edited["html"], restored["html"], restored["parent"]) == (typed, changed["html"], changed["id"])
+    ids = [v["id"] for v in versions(bench, tab)]
+    found = rows(bench, "SELECT * FROM preferences WHERE chosen IN (?, ?, ?, ?, ?) ORDER BY created_at", *ids)
+    assert [(row["kind"], row["chosen"], row["rejected"]) for row in found] == [
+        ("fix", mended["id"], first["id"]),
+        ("hand", edited["id"], changed["id"]),
+    ]
+    tab.say("go on")
+    tab.wait_finished(6)
+    assert bench.requests[3]["page"] == changed["html"], "the restored page is the current one"
+
+
 def test_a_killed_server_gives_the_chat_back(tmp_path: Path, tabs: Any) -> None:
     """kill -9 in the middle of a page: what was on the screen is there again, as a page that can be continued."""
     target, whole = "tests/browser/scripted_app.py", document(150)
