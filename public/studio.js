@@ -66,6 +66,8 @@ const NAMES = {
   "#user-nav-button": "You",
   "#chat-profiles": "Model",
   ".edit-message": "Change this message",
+  "button:has(> .lucide-arrow-down)": "To the newest message",
+  "[role=slider]": (slider) => slider.closest("div:has(label)")?.querySelector("label").textContent || "Value",
   "#side-view-title button": "Close the pane",
   "[id^=command-]": (button) => button.id.slice("command-".length),
 }
@@ -73,6 +75,14 @@ function name() {
   for (const [which, says] of Object.entries(NAMES))
     for (const button of document.querySelectorAll(`${which}:not([aria-label])`))
       button.setAttribute("aria-label", typeof says === "string" ? says : says(button))
+  // What else Chainlit's markup tells a screen reader wrongly.
+  for (const option of document.querySelectorAll("div#thread-options:not([role])")) option.setAttribute("role", "button")
+  for (const part of document.querySelectorAll("ul[data-sidebar=menu] > div:not([role])")) part.setAttribute("role", "listitem")
+  for (const handle of document.querySelectorAll("[role=separator][aria-controls]")) handle.removeAttribute("aria-controls")
+  for (const sheet of document.querySelectorAll("[role=dialog][aria-labelledby]:has(#side-view-content)")) {
+    sheet.removeAttribute("aria-labelledby")
+    sheet.setAttribute("aria-label", "Preview")
+  }
 }
 let naming = 0
 const named = () => ((naming = 0), name())
