@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import expect
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
 
 from tests.browser.test_chat import Server, Tab, desk, document, run_server, tabs, tokens
 
@@ -463,3 +464,49 @@ def test_a_killed_server_gives_the_chat_back(tmp_path: Path, tabs: Any) -> None:
 def test_the_composer_asks_for_a_page(bench: Server, tabs: Any) -> None:
     tab = tabs(bench)
     expect(tab.page.locator("#chat-input")).to_have_attribute("placeholder", "Say what page you want…")
+
+
+def serious(page: Page) -> list[Any]:
+    """What axe finds that keeps people out: rule, and the first elements."""
+    page.wait_for_timeout(700)  # names are given twice a second
+    found = Axe().run(page, options={"iframes": False, "resultTypes": ["violations"]}).response["violations"]
+    return [
+        (v["id"], [node["html"][:120] for node in v["nodes"][:3]])
+        for v in found
+        if v["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")])
+def test_axe_finds_nothing_serious_in_the_chat(
+    bench: Server, tabs: Any, size: tuple[int, int], scheme: str, screenshots: Path
+) -> None:
+    play(bench, page("One"), page("Two"))
+    tab = tabs(bench, size=size, color_scheme=scheme, has_touch=size == PHONE)
+    found, where = {}, "phone" if size == PHONE else "desktop"
+
+    def look(state: str) -> None:
+        if problems := serious(tab.page):
+            found[state] = problems
+        tab.page.screenshot(path=screenshots / f"chat-{where}-{scheme}-{state}.png")
+
+    tab.page.locator("#command-Compare").wait_for()
+    look("welcome")
+    tab.page.locator("#chat-settings-open-modal").click()
+    look("settings")
+    tab.page.get_by_role("button", name="Confirm").click()
+    tab.say("a page")
+    tab.wait_finished()
+    look("page")
+    close_pane(tab)
+    tools(tab).get_by_role("button", name="Good page").click()
+    look("vote")
+    tools(tab).get_by_role("button", name="Skip").click()
+    tab.page.locator("#command-Compare").click()
+    tab.say("twice")
+    tab.page.locator(".cp-pick").first.wait_for()
+    look("compare")
+    if size == DESKTOP:
+        tab.page.locator("#header #sidebar-trigger-button").click()
+        look("history")
+    assert not found, json.dumps(found, indent=1)
