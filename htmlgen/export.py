@@ -99,12 +99,10 @@ class Votes:
     def _page(self, id: str) -> Page | None:
         """The page with its request; None when nobody asked for it, as for an upload and what was mended of one."""
         row = root = self._rows[id]
-        seen = {id}
         while root.origin in ("hand", "restore"):
-            if root.parent not in self._rows or root.parent in seen:
+            if root.parent not in self._rows:
                 return None
             root = self._rows[root.parent]
-            seen.add(root.id)
         if root.origin != "model":
             return None
         source = None if row is root else row.parent
@@ -159,7 +157,6 @@ class Votes:
                 continue
             # A later choice between the same two texts takes the place of the earlier one, whichever way it went.
             key = (*worse.ask, *sorted((_same(better.html), _same(worse.html))))
-            latest.pop(key, None)
             latest[key] = better, worse
         for better, worse in latest.values():
             by_model = filters.model in (None, better.model, worse.model)
