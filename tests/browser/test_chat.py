@@ -581,10 +581,10 @@ def test_remote_files_are_loaded_only_on_request(scripted: Server, tabs: Any) ->
     tab = tabs(scripted)
     tab.say("a page with pictures")
     tab.wait_finished()
-    expect(tab.page.get_by_text("This page loads 2 remote files.")).to_be_visible()
+    expect(tab.page.get_by_text("2 remote files blocked")).to_be_visible()
     assert [url for url in tab.went_out if "images.invalid" in url] == []
     tab.page.get_by_role("button", name="Load them").click()
-    expect(tab.page.get_by_text("This page loads")).to_have_count(0)
+    expect(tab.page.get_by_text("remote files blocked")).to_be_hidden()
     tab.frame().locator("p").wait_for()
     tab.page.wait_for_timeout(300)
     assert sorted(url for url in tab.went_out if "images.invalid" in url) == [
