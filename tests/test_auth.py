@@ -251,4 +251,3 @@ def test_a_secret_that_cannot_be_kept_is_told(tmp_path: Path, monkeypatch: pytes
 
 def test_nobody_asks_outside_a_request() -> None:
     assert visitor() is None
-
