@@ -4,6 +4,7 @@ import { h, iconButton, say } from "./element.js"
 import { icon } from "./icons.js"
 
 const KEPT = 300 // entries; the oldest go
+const FLUSH_MS = 60 // between two drawings
 
 const WORDS = {
   dialog: (report) => ["info", `The page wanted to show a dialog: ${report.text || "(empty)"}`],
@@ -29,6 +30,9 @@ export class Console {
   }
 
   clear() {
+    clearTimeout(this.timer)
+    this.timer = 0
+    this.waiting = []
     this.last = null
     this.errors = 0
     this.list.replaceChildren()
@@ -37,54 +41,52 @@ export class Console {
   }
 
   add(report) {
-    if (!(report.kind in WORDS)) return
+    if (!Object.hasOwn(WORDS, report.kind)) return
     const [level, text] = WORDS[report.kind](report)
-    if (level === "error") this.count((this.errors += 1))
-    const same = this.last && this.last.level === level && this.last.text === text && this.last.line === report.line
-    if (same) {
-      this.last.times += 1
-      say(this.last.badge, `×${this.last.times}`)
-      this.last.badge.hidden = false
-      return
-    }
+    const entry = { level, text, line: report.line || 0, fixable: level === "error", times: 1 }
+    if (level === "error") this.errors += 1
+    this.waiting.push(entry)
+    if (this.waiting.length > KEPT) this.waiting.shift()
+    this.timer = this.timer || setTimeout(() => this.flush(), FLUSH_MS)
+  }
+
+  // A page may say hundreds of things a second: they are drawn together, for each reading of the layout costs as much.
+  flush() {
+    this.timer = 0
     const pinned = this.element.scrollHeight - this.element.scrollTop - this.element.clientHeight < 24
-    const badge = h("span", { class: "pl-times", hidden: true })
-    const row = h(
+    const rows = document.createDocumentFragment()
+    for (const entry of this.waiting.splice(0)) {
+      const { last } = this
+      if (last && last.level === entry.level && last.text === entry.text && last.line === entry.line) {
+        last.times += 1
+        say(last.badge, `×${last.times}`)
+        last.badge.hidden = false
+        continue
+      }
+      entry.badge = h("span", { class: "pl-times", hidden: true })
+      rows.append(this.row(entry))
+      this.last = entry
+    }
+    this.list.append(rows)
+    this.empty.hidden = true
+    const surplus = this.list.childElementCount - KEPT
+    if (surplus > 0) for (const row of [...this.list.children].slice(0, surplus)) row.remove()
+    this.count(this.errors)
+    if (pinned) this.element.scrollTop = this.element.scrollHeight
+  }
+
+  row({ level, text, line, fixable, badge }) {
+    const button = (name, label, title, onclick) => h("button", { type: "button", class: name, title, onclick }, label)
+    return h(
       "li",
       { class: "pl-row", dataset: { level } },
       icon(level === "error" || level === "warn" ? "warning" : "bubble"),
-      h("span", { class: "pl-level" }, `${level}: `),
+      h("span", { class: "pv-hidden" }, `${level}: `),
       h("span", { class: "pl-text" }, text),
       badge,
-      report.line > 0 &&
-        h(
-          "button",
-          {
-            type: "button",
-            class: "pl-line",
-            title: "Show this line of the code",
-            onclick: () => this.jump(report.line),
-          },
-          `line ${report.line}`,
-        ),
-      report.kind === "error" || level === "error"
-        ? h(
-            "button",
-            {
-              type: "button",
-              class: "pl-fix",
-              title: "Ask the model to mend this",
-              onclick: () => this.fix({ message: text, line: report.line || 0 }),
-            },
-            "Fix it",
-          )
-        : null,
+      line > 0 && button("pl-line", `line ${line}`, "Show this line of the code", () => this.jump(line)),
+      fixable && button("pl-fix", "Fix it", "Ask the model to mend this", () => this.fix({ message: text, line })),
     )
-    this.last = { level, text, line: report.line, times: 1, badge }
-    this.list.append(row)
-    this.empty.hidden = true
-    if (this.list.childElementCount > KEPT) this.list.firstElementChild.remove()
-    if (pinned) this.element.scrollTop = this.element.scrollHeight
   }
 
   note(text) {

@@ -194,7 +194,7 @@ export class Pane {
     this.stepper.classList.toggle("pv-single", versions.length < 2)
     this.stopButton.hidden = !writing
     this.pickButton.disabled = writing || Boolean(this.draft)
-    this.publish.hidden = !this.props.publishable
+    this.publish.hidden = !this.props.publishable || writing
     for (const links of this.links) {
       set(links.open, "href", this.host.url(`${this.shown}/live${this.remote.has(this.shown) ? "?remote=1" : ""}`))
       set(links.download, "href", this.host.url(`${this.shown}/download`))
@@ -393,9 +393,12 @@ export class Pane {
       text: (piece) => {
         this.text.push(piece)
         view.push(piece)
+        this.goThere()
       },
       end: (how) => {
         view.flush()
+        this.goThere()
+        this.goal = 0
         if (how === "gone") this.trouble("This page is no longer kept.")
         if (how === "failed") this.trouble("The connection to the server is lost.")
       },
@@ -420,9 +423,16 @@ export class Pane {
   jump(line) {
     this.choose("code")
     if (this.draft) return this.draft.editor.goTo(line)
+    this.goal = line // the text may still be on its way
+    this.goThere()
+  }
+
+  goThere() {
+    if (!this.goal) return
     this.view?.flush()
-    const row = this.code.querySelector(`.pc-row[data-n="${Number(line)}"]`)
+    const row = this.code.querySelector(`.pc-row[data-n="${Number(this.goal)}"]`)
     if (!row) return
+    this.goal = 0
     this.view.pinned = false
     row.scrollIntoView({ block: "center" })
     row.classList.add("pc-here")
@@ -503,8 +513,9 @@ export class Pane {
       return true
     }
     if (this.root.classList.contains("pv-full")) return !this.root.classList.toggle("pv-full")
-    if (!this.root.contains(document.activeElement)) return false
-    if (this.draft && document.activeElement === this.draft.editor.area) {
+    const active = document.activeElement
+    if (active !== document.body && !this.root.contains(active)) return false
+    if (this.draft && active === this.draft.editor.area) {
       ;(this.saveButton.disabled ? this.discardButton : this.saveButton).focus()
       return true
     }

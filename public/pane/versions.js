@@ -173,7 +173,14 @@ export class Difference {
       const hidden = rows.slice(from, n + 1)
       const button = h(
         "button",
-        { type: "button", class: "df-more", onclick: () => button.replaceWith(...hidden.map((row) => this.row(row))) },
+        {
+          type: "button",
+          class: "df-more",
+          onclick: () => {
+            button.replaceWith(...hidden.map((row) => this.row(row)))
+            this.rows.focus({ preventScroll: true }) // not on a button that is gone
+          },
+        },
         `${hidden.length} unchanged ${hidden.length === 1 ? "line" : "lines"}`,
       )
       made.push(button)
