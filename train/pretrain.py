@@ -1,6 +1,6 @@
 """Trains the demo base from scratch on synthetic prompt/page pairs.
 
-    python -m train pretrain --out runs/demo-base --steps 1430
+    python -m train pretrain --out runs/demo-base --steps 3450
 
 The base learns documents: a description in the `plain` format, then the page. How a chat asks for pages is left to the
 adapter, which `python -m train fit` trains over it. Pairs are generated on the way and never repeat. Tokens that must be
@@ -42,13 +42,13 @@ TEXTS = re.compile(r">([^<>\n]+)<")
 
 @dataclass(frozen=True)
 class PretrainConfig:
-    """Shape of the base and how it is trained. Defaults are those of the model in models/demo/."""
+    """Shape of the base and how it is trained. The shape is that of models/demo/, whose card tells how it was trained."""
 
     out: str = "runs/demo-base"
     """Folder for the model, its checkpoint and its log."""
     seed: int = 1
     """Decides the pairs, their order and the first weights."""
-    steps: int = 1430
+    steps: int = 3450
     """Optimizer steps in all. A resumed run may name more."""
     batch_tokens: int = 6144
     """Tokens of a batch, padding included."""
@@ -67,7 +67,7 @@ class PretrainConfig:
     """Share of the steps, at the end, in which the rate falls to zero; before that it is constant."""
     copy_weight: float = 5.0
     """Weight in the loss of tokens copied from the prompt, and of the lines that an edit changes."""
-    edits: float = 0.2
+    edits: float = 0.35
     """Share of the pairs that change a given page."""
     reworded: float = 0.5
     """Share of the pairs in which made-up words stand for those that must be copied (train/rewording.py)."""
