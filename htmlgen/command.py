@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--page", metavar="FILE", help="the current page, which the prompt changes; - is standard input"
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="where the page goes; standard output otherwise")
-    parser.add_argument("--open", action="store_true", help="show the page in a browser, sandboxed as in the studio")
+    parser.add_argument("--open", action="store_true", help="show the page in a browser, in a sandbox")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress, even on a terminal")
     parser.add_argument("--server", metavar="URL", help="use a running studio instead of loading a model here")
     parser.add_argument(

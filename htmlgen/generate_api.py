@@ -74,7 +74,12 @@ def _said(prompt: str) -> str:
 class GenerateBody(BaseModel):
     """What page, and how."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        # Without it /docs would propose a temperature of 2 and a page of one token: the ends of the ranges.
+        json_schema_extra={"examples": [{"prompt": "A login page for Acme"}]},
+    )
 
     prompt: Annotated[Text, AfterValidator(_said)] = Field(
         description="What page to write, or what to change in `html`.",

@@ -1,6 +1,8 @@
-"""A file that shows a generated page and lets it do no more than the app would: no network, no access to other files.
+"""A file that shows a generated page and lets it do little: no requests, no access to other files.
 
-A page opened as a file of its own could load what it likes and read its folder in some browsers.
+A page opened as a file of its own could load what it likes and read its folder in some browsers. Less than in the studio: a
+file has no headers, so what only a header stops stays possible (WebRTC, and a connection that Chromium opens, and sends nothing
+on, ahead of a navigation that it blocks).
 """
 
 from html import escape

@@ -370,7 +370,7 @@ async def test_the_description_is_local_and_has_examples() -> None:
         *("/generate_html", "/models", "/ready", "/metrics"),
         *("/v1/models", "/v1/models/{model}", "/v1/chat/completions"),
     }
-    assert schema["components"]["schemas"]["GenerateBody"]["properties"]["prompt"]["examples"]
+    assert schema["components"]["schemas"]["GenerateBody"]["examples"] == [{"prompt": "A login page for Acme"}]
     generate = schema["paths"]["/generate_html"]["post"]["responses"]
     assert set(generate["200"]["content"]) == {"application/json", "text/event-stream", "text/html"}
     assert generate["429"]["content"] == {
