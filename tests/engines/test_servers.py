@@ -79,8 +79,12 @@ def text_of(deltas: list[Delta]) -> str:
 
 
 def alike(a: str, b: str) -> float:
-    """The share of the longer text up to the first difference."""
-    same = next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    """The share of the longer text up to the first difference, where \N{REPLACEMENT CHARACTER} is like any character.
+
+    llama.cpp's Python server puts one for a character of several tokens when it is given transformers' tokenizer.
+    """
+    pairs = enumerate(zip(a, b, strict=False))
+    same = next((n for n, (x, y) in pairs if x != y and "\ufffd" not in (x, y)), min(len(a), len(b)))
     return same / max(len(a), len(b), 1)
 
 
