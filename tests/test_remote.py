@@ -263,6 +263,7 @@ class TestTokenIds:
         async with loaded(ScriptedServer(), tokenizer=str(tmp_path)) as engine:
             assert engine.prompt_format == "codellama-instruct"
 
+    @pytest.mark.parametrize("refused_with", [400, 422])
     @pytest.mark.parametrize(
         ("added", "bos", "words"),
         [

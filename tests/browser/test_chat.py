@@ -711,7 +711,6 @@ def test_two_tabs_ask_the_demo_model_at_once(demo: Server, tabs: Any) -> None:
     two.page.locator("#chat-input").fill("A login page for Acme with a green button")
     one.page.locator("#chat-submit").click()
     two.page.locator("#chat-submit").click()
-    two.page.wait_for_function("document.body.innerText.includes('Waiting in the queue, place 1.')")
     assert one.wait_finished(seconds=SLOW).startswith("Finished")
     assert two.wait_finished(seconds=SLOW).startswith("Finished")
     assert "Lume" in one.frame().inner_text("body")

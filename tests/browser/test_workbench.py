@@ -139,11 +139,18 @@ def test_stop_ends_an_edited_message_too_and_it_can_be_continued(bench: Server, 
     assert bench.source(tab.page_id) == whole.rstrip("\n")
 
 
+def settle(tab: Tab) -> None:
+    """Chainlit's page connects twice; an upload in between meets a session that is gone, and says so."""
+    tab.page.wait_for_load_state("networkidle")
+    tab.page.wait_for_timeout(1000)
+
+
 def test_an_uploaded_page_is_the_current_one(bench: Server, tabs: Any, tmp_path: Path) -> None:
     file = tmp_path / "mine.html"
     file.write_text(PAGE)
     play(bench, page("Changed"))
     tab = tabs(bench)
+    settle(tab)
     tab.page.locator("#upload-button-input").set_input_files(str(file))
     tab.page.locator("#chat-input").fill("make it green")
     expect(tab.page.locator("#chat-submit")).to_be_enabled()
@@ -177,6 +184,7 @@ def test_what_is_no_page_is_refused(bench: Server, tabs: Any, tmp_path: Path) ->
     for name, data in (("x.html", b"\0\1\2"), ("big.html", b"<p>" * 700_000)):
         file = tmp_path / name
         file.write_bytes(data)
+        settle(tab)
         tab.page.locator("#upload-button-input").set_input_files(str(file))
         if name == "x.html":
             expect(tab.page.locator("#chat-submit")).to_be_enabled()
