@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 from chat.wording import WORDS
 from htmlgen.accounts import Accounts
 from htmlgen.auth import Auth, Session, load_secret
-from htmlgen.database import connect, migrate
+from htmlgen.database import migrated
 from htmlgen.errors import HtmlgenError, TooManyRequests
 from htmlgen.gate import admit
 from htmlgen.keys import ApiKeys
@@ -63,12 +63,8 @@ def has_door(settings: Settings) -> bool:
 
 
 async def _has_accounts(settings: Settings) -> bool:
-    engine = connect(settings.database)
-    try:
-        await migrate(engine)
+    async with migrated(settings.database) as engine:
         return await Accounts(lambda: engine).any()
-    finally:
-        await engine.dispose()
 
 
 def _offer(auth: Auth) -> None:

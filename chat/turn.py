@@ -54,9 +54,7 @@ async def _take_page(chat: Chat, message: cl.Message) -> str:
         return message.content
     if instruction != message.content:
         message.content = instruction or f"Pasted a page of {size_of(len(page.encode()))}"
-    limit = chat.studio.settings.max_page_bytes
-    if len(page.encode()) > limit:
-        raise RequestError(f"The page has {len(page.encode()):,} bytes and at most {limit:,} are taken.")
+    _fits(chat, page)
     version = await chat.store.add("upload", page, owner=chat.owner, chat=chat.id, instruction="Uploaded page")
     await place(chat, version)
     return instruction.strip()
@@ -153,9 +151,7 @@ async def save_edit(chat: Chat, page_id: str, html: str) -> None:
     """Keeps an edit by hand as a version of its own, preferred to the one it began from."""
     version = await chat.version(page_id)
     _not_now(chat)
-    limit = chat.studio.settings.max_page_bytes
-    if len(html.encode(errors="replace")) > limit:
-        raise RequestError(f"The page has {len(html):,} characters and at most {limit:,} bytes are kept. Shorten it.")
+    _fits(chat, html)
     if html == version.html:
         raise RequestError("Nothing has been changed.")
     edited = await chat.store.add(
@@ -206,3 +202,9 @@ async def pick(chat: Chat, comparison_id: str, chosen: str, rejected: str, tie: 
 def _not_now(chat: Chat) -> None:
     if chat.is_busy:
         raise RequestError("The model is still writing in this chat. Wait until it has finished, or stop it.")
+
+
+def _fits(chat: Chat, html: str) -> None:
+    size, limit = len(html.encode(errors="replace")), chat.studio.settings.max_page_bytes
+    if size > limit:
+        raise RequestError(f"The page has {size:,} bytes and at most {limit:,} are kept. Shorten it.")

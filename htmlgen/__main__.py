@@ -11,6 +11,8 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from htmlgen.errors import HtmlgenError
+
 SUBCOMMANDS = {
     "export": ("htmlgen.export", "pages and votes as training data"),
     "adduser": ("htmlgen.accounts", "an account, or a new password for one"),
@@ -32,7 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lines = [f"  {command:10}{says}" for command, (_, says) in SUBCOMMANDS.items()]
         parser.description = "Writes a page, or changes one.\n\nother commands:\n" + "\n".join(lines)
     module.add_arguments(parser)
-    code: int = module.run(parser.parse_args(words[1:] if name else words))
+    options = parser.parse_args(words[1:] if name else words)
+    try:
+        code: int = module.run(options)
+    except HtmlgenError as error:
+        print(error, file=sys.stderr)
+        return 1
     return code
 
 

@@ -20,8 +20,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from htmlgen.auth import check_password
-from htmlgen.database import connect, migrate, storage
-from htmlgen.errors import HtmlgenError, SettingsError
+from htmlgen.database import migrated, storage
+from htmlgen.errors import SettingsError
 from htmlgen.schema import accounts, now
 from htmlgen.settings import load_settings
 
@@ -117,18 +117,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Returns the exit code."""
-    try:
-        return asyncio.run(_run(args))
-    except HtmlgenError as error:
-        print(error, file=sys.stderr)
-        return 1
+    """Returns the exit code; raises HtmlgenError."""
+    return asyncio.run(_run(args))
 
 
 async def _run(args: argparse.Namespace) -> int:
-    engine = connect(load_settings().database)
-    try:
-        await migrate(engine)
+    async with migrated(load_settings().database) as engine:
         known = Accounts(lambda: engine)
         name = args.name.lower()
         if args.disable:
@@ -142,8 +136,6 @@ async def _run(args: argparse.Namespace) -> int:
         else:
             print(f"{name} has a new password; sessions with the old one end.")
         return 0
-    finally:
-        await engine.dispose()
 
 
 def _read_password(from_stdin: bool) -> str:

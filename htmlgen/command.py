@@ -20,6 +20,7 @@ from htmlgen.engine import SAMPLING_FIELDS, GenerationRequest, Sampling
 from htmlgen.errors import Busy, HtmlgenError, NotReady, RequestError, ServerBusy, SettingsError
 from htmlgen.settings import load_settings, make_sampling
 from htmlgen.viewer import viewer
+from htmlgen.whole_file import write_whole
 
 DONE, FAILED, USAGE, CUT, NO_PAGE, AGAIN, INTERRUPTED, PIPE = 0, 1, 2, 3, 4, 5, 130, 141
 
@@ -120,7 +121,7 @@ async def _run(args: argparse.Namespace, body: dict[str, Any]) -> int:
         print(f"htmlgen: the model wrote no page. It said: {end.text.strip() or 'nothing'}", file=sys.stderr)
         return NO_PAGE
     if args.output is not None:
-        _replace(Path(args.output), end.html)
+        write_whole(Path(args.output), end.html.encode())
     elif sys.stdout.isatty() and not end.html.endswith("\n"):
         print()
     if progress.shown:
@@ -211,19 +212,6 @@ def _summary(end: Written, output: str | None) -> str:
     if end.tokens_per_second is not None:
         figures.append(f"{end.tokens_per_second:,.0f} tokens/s")
     return f"{output or 'The page'}: {', '.join(figures)}"
-
-
-def _replace(path: Path, html: str) -> None:
-    """Writes the file whole or not at all."""
-    path = path.resolve()
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.write_bytes(html.encode())
-        if path.exists():
-            part.chmod(path.stat().st_mode & 0o7777)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _open(html: str, prompt: str) -> None:

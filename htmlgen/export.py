@@ -12,7 +12,6 @@ was cut, stopped or broke off neither, since it would teach to end early; and no
 import argparse
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -23,11 +22,12 @@ from typing import Any
 from sqlalchemy import select
 
 from htmlgen.database import storage
-from htmlgen.errors import HtmlgenError, SettingsError
+from htmlgen.errors import SettingsError
 from htmlgen.prompt import FORMATS, format_prompt
 from htmlgen.schema import preferences, versions, votes
 from htmlgen.settings import load_settings
 from htmlgen.store import Store
+from htmlgen.whole_file import write_whole
 
 Pair = tuple["Page", "Page"]
 
@@ -203,15 +203,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    try:
-        _export(args)
-    except HtmlgenError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-def _export(args: argparse.Namespace) -> None:
+    """Returns the exit code; raises HtmlgenError."""
     until = None if args.until is None else args.until + timedelta(days=1)
     filters = Filters(args.since, until, args.model, args.user)
     known = asyncio.run(_read(load_settings().database))
@@ -227,10 +219,14 @@ def _export(args: argparse.Namespace) -> None:
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     if args.output == "-":
         sys.stdout.buffer.write(text.encode())
-        return
-    _write(Path(args.output), text)
+        return 0
+    try:
+        write_whole(Path(args.output), text.encode())
+    except OSError as error:
+        raise SettingsError(f"{args.output} cannot be written: {error.strerror}. Name another file with -o.") from error
     what = "page" if args.sft else "pair"
     print(f"Wrote {len(rows):,} {what}{'s' if len(rows) > 1 else ''} to {args.output}.", file=sys.stderr)
+    return 0
 
 
 async def _read(url: str) -> Votes:
@@ -239,17 +235,6 @@ async def _read(url: str) -> Votes:
         return await Votes.read(store)
     finally:
         await store.close()
-
-
-def _write(path: Path, text: str) -> None:
-    """Writes the whole file or, when that fails, nothing."""
-    half = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        half.write_text(text, "utf-8")
-        os.replace(half, path)
-    except OSError as error:
-        half.unlink(missing_ok=True)
-        raise SettingsError(f"{path} cannot be written: {error.strerror}. Name another file with -o.") from error
 
 
 def _day(text: str) -> datetime:

@@ -24,8 +24,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from htmlgen.accounts import NAME, Accounts
 from htmlgen.auth import KEY_PREFIX
-from htmlgen.database import connect, migrate, storage
-from htmlgen.errors import HtmlgenError, SettingsError
+from htmlgen.database import migrated, storage
+from htmlgen.errors import SettingsError
 from htmlgen.schema import api_keys, now
 from htmlgen.settings import load_settings
 
@@ -124,18 +124,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Returns the exit code."""
-    try:
-        return asyncio.run(_run(args))
-    except HtmlgenError as error:
-        print(error, file=sys.stderr)
-        return 1
+    """Returns the exit code; raises HtmlgenError."""
+    return asyncio.run(_run(args))
 
 
 async def _run(args: argparse.Namespace) -> int:
-    engine = connect(load_settings().database)
-    try:
-        await migrate(engine)
+    async with migrated(load_settings().database) as engine:
         keys = ApiKeys(lambda: engine)
         if args.action == "add":
             account = args.account.lower()
@@ -153,8 +147,6 @@ async def _run(args: argparse.Namespace) -> int:
         else:
             _show(await keys.list())
         return 0
-    finally:
-        await engine.dispose()
 
 
 def _show(keys: list[ApiKey]) -> None:

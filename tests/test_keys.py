@@ -1,6 +1,5 @@
 """Accounts and API keys, in a real database and by their commands."""
 
-import argparse
 import asyncio
 import io
 import sqlite3
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from htmlgen import accounts, keys
+from htmlgen.__main__ import main
 from htmlgen.accounts import Accounts
 from htmlgen.auth import Auth, User
 from htmlgen.errors import SettingsError, Unauthorized
@@ -143,9 +143,7 @@ async def test_names_that_could_be_taken_for_others_are_refused(store: Store, na
 
 
 def call(module: Any, *arguments: str) -> int:
-    parser = argparse.ArgumentParser()
-    module.add_arguments(parser)
-    return int(module.run(parser.parse_args(arguments)))
+    return main(["adduser" if module is accounts else "apikey", *arguments])
 
 
 @pytest.fixture

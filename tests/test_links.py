@@ -1,37 +1,20 @@
 """The page on which users publish and end their links, as the server sends it."""
 
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
-from argon2 import PasswordHasher
 from starlette.applications import Starlette
 
 from htmlgen.links import make_links
 from htmlgen.publish import make_publishing, publications, publish
 from htmlgen.store import Store, Version
-from tests.test_publications import PAGE, PASSWORD, Known
+from tests.test_publications import PAGE, PASSWORD, Known, hash_fast, page, store
 
 ANN = {"X-User": "ann"}
 
 
-@pytest.fixture(autouse=True)
-def hash_fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("htmlgen.publish.HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = await Store.open(f"sqlite:///{tmp_path}/htmlgen.db")
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-async def page(store: Store) -> Version:
-    return await store.add("upload", PAGE, owner="ann", instruction="A menu")
+__all__ = ["hash_fast", "page", "store"]  # fixtures
 
 
 def browse(store: Store, base: str = "http://localhost:8000", public: str | None = None) -> httpx.AsyncClient:
