@@ -19,9 +19,10 @@ from peft import (
     get_peft_model,
     get_peft_model_state_dict,
 )
+from peft.utils.other import is_gptqmodel_quant_linear
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig
+from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig, GPTQConfig
 
 from htmlgen.errors import ModelError, ModelNotFound, OutOfMemory, SettingsError
 from htmlgen.presets import Preset
@@ -52,7 +53,7 @@ def load_base(
         already = getattr(config, "quantization_config", None)
         options: dict[str, Any] = {"dtype": dtype, "device_map": {"": torch.device(device)}}
         if already is not None:
-            _require_gptq(preset, already)
+            options |= _gptq_options(preset, already)
         elif quantization != "none":
             options["quantization_config"] = quantized(quantization, dtype)
         model = AutoModelForCausalLM.from_pretrained(preset.base, **options)
@@ -104,7 +105,7 @@ def attach(model: Any, config: AdapterConfig, preset: Preset) -> PeftModel:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of transformers, at how peft asks it something
-            peft_model = get_peft_model(model, _peft_config(config, preset))
+            peft_model = get_peft_model(model, _peft_config(config, preset, model))
     except ValueError as error:
         layers = sorted({n.rpartition(".")[2] for n, m in model.named_modules() if isinstance(m, nn.Linear)})
         raise SettingsError(
@@ -117,7 +118,7 @@ def attach(model: Any, config: AdapterConfig, preset: Preset) -> PeftModel:
     return peft_model
 
 
-def _peft_config(config: AdapterConfig, preset: Preset) -> Any:
+def _peft_config(config: AdapterConfig, preset: Preset, model: nn.Module) -> Any:
     base = base_name(preset)
     if config.type == "prefix":
         return PrefixTuningConfig(
@@ -134,6 +135,9 @@ def _peft_config(config: AdapterConfig, preset: Preset) -> Any:
     targets: Any = config.target_modules
     if targets == "all-linear" and preset.target_modules is not None:
         targets = list(preset.target_modules)
+    elif targets == "all-linear":  # peft 0.21 counts those of GPTQ for none
+        quantised = (n.rpartition(".")[2] for n, m in model.named_modules() if is_gptqmodel_quant_linear(m))
+        targets = sorted(set(quantised)) or targets
     return LoraConfig(
         task_type=TaskType.CAUSAL_LM,
         base_model_name_or_path=base,
@@ -225,16 +229,19 @@ def _as_json(value: Any) -> Any:
     return sorted(value) if isinstance(value, set) else str(getattr(value, "value", value))
 
 
-def _require_gptq(preset: Preset, quantization: Any) -> None:
-    method = quantization.get("quant_method") if isinstance(quantization, dict) else quantization.quant_method
-    if str(getattr(method, "value", method)) != "gptq":
-        return
+def _gptq_options(preset: Preset, quantization: Any) -> dict[str, Any]:
+    """How a base that is quantised already is loaded so that gradients flow through it."""
+    known = quantization if isinstance(quantization, dict) else quantization.to_dict()
+    if str(getattr(method := known["quant_method"], "value", method)) != "gptq":
+        return {}
     missing = [name for name in ("gptqmodel", "optimum") if importlib.util.find_spec(name) is None]
     if missing:
         raise SettingsError(
             f"{preset.base} is quantised with GPTQ, which needs {' and '.join(missing)}: "
             "pip install -r requirements-gptq.txt (it brings a newer torch, so take an environment of its own)."
         )
+    # The kernel that is chosen by itself may be one for serving, through which no gradient flows.
+    return {"quantization_config": GPTQConfig(bits=known["bits"], backend="auto_trainable")}
 
 
 assert set(PROMPT_LEARNING) == {"prefix", "prompt"}

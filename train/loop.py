@@ -297,7 +297,7 @@ class Loop:
     def interrupted(self, progress: Progress) -> RunResult:
         """Saves and ends."""
         saved = self.save()
-        if not self.config.has_validation:
+        if self.state.best_step is None:  # else adapter/ holds the best one
             self.save_adapter()
         if self.accelerator.is_main_process:
             self.folder.draw_curves()

@@ -6,6 +6,7 @@ GPTQ rounds a layer's weights one after the other and lets the rest make up for 
 
 import argparse
 import importlib.util
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,9 @@ def require_packages() -> None:
 
 def quantize(base: str, out: Path, examples: Sequence[Example], *, bits: int, group_size: int) -> None:
     """Writes `base`, quantised on `examples`, to `out`."""
+    # On two cores, as Colab has, gptqmodel 7.7 makes one worker and then asks for two.
+    if (os.cpu_count() or 1) < 3:
+        os.environ.setdefault("GPTQMODEL_CPU_WORKERS", "2")
     from gptqmodel import GPTQModel, QuantizeConfig
 
     model: Any = GPTQModel.load(base, QuantizeConfig(bits=bits, group_size=group_size))

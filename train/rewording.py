@@ -34,7 +34,7 @@ class Pieces:
         """One to four pieces; a capital letter in front where `like` has one; now and then a letter beyond ASCII."""
         parts = [rng.choice(self.heads), *rng.choices(self.tails, k=rng.choice((0, 1, 1, 2, 2, 3)))]
         if rng.random() < 0.1:
-            parts.insert(rng.randint(1, len(parts)), rng.choice(LETTERS))
+            parts.insert(rng.randint(0, len(parts)), rng.choice(LETTERS))
         made = "".join(parts)[:16]
         return made[0].upper() + made[1:] if like[0].isupper() else made[0].lower() + made[1:]
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import TextIO
 
-from train.synthetic import pairs
+from train.synthetic import Pair, pairs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,15 +19,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", default="-", help="the file to write, '-' for standard output (-)")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same pairs (0)")
     parser.add_argument("--edits", type=float, default=0.25, help="share of pairs that edit a page, 0 to 1 (0.25)")
+    parser.add_argument(
+        "--reworded",
+        type=float,
+        default=0.0,
+        help="share of pairs in which made-up words stand for those that must be copied, to train on and not to check (0)",
+    )
+    parser.add_argument(
+        "--tokenizer", default="models/demo/base", help="whose pieces those words are made of (models/demo/base)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Writes the pairs: one JSON object a line with instruction, input, output, kind, spec and copied.
 
-    Returns the exit status. Raises ValueError for a negative count or a share outside 0 to 1.
+    Returns the exit status. Raises ValueError for a negative count or a share outside 0 to 1, OSError for a tokenizer that isn't there.
     """
     if args.count < 0:
         raise ValueError(f"--count is a number of pairs, not {args.count}")
+    if not 0 <= args.reworded <= 1:
+        raise ValueError(f"--reworded is a share from 0 to 1, not {args.reworded}")
     if args.output == "-":
         _write(args, sys.stdout)
     else:
@@ -37,7 +50,8 @@ def run(args: argparse.Namespace) -> int:
 def _write(args: argparse.Namespace, out: TextIO) -> None:
     """Progress goes to standard error, and only if that is a terminal."""
     shown = sys.stderr.isatty()
-    for number, pair in enumerate(pairs(args.seed, args.count, edits=args.edits), 1):
+    source = pairs(args.seed, args.count, edits=args.edits)
+    for number, pair in enumerate(_reworded(source, args) if args.reworded else source, 1):
         row = {
             "instruction": pair.instruction,
             "input": pair.input,
@@ -51,3 +65,13 @@ def _write(args: argparse.Namespace, out: TextIO) -> None:
             print(f"\r{number:,} of {args.count:,} pairs", end="", file=sys.stderr, flush=True)
     if shown:
         print(file=sys.stderr)
+
+
+def _reworded(source: Iterator[Pair], args: argparse.Namespace) -> Iterator[Pair]:
+    from transformers import PreTrainedTokenizerFast  # deferred: most pairs are made without it
+
+    from train.rewording import Pieces, reword
+
+    pieces, rng = Pieces(PreTrainedTokenizerFast.from_pretrained(args.tokenizer)), Random(args.seed)
+    for pair in source:
+        yield reword(pair, pieces, rng, share=rng.uniform(0.3, 1.0)) if rng.random() < args.reworded else pair
