@@ -266,20 +266,20 @@ def _load_base(folder: Path, quantization: Quantization | None) -> PreTrainedMod
     logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     # Else a thread of transformers asks the hub to convert pickled weights.
     os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
-    quantizer = None
+    options = {}  # a base that is quantised already says itself how; None in its place would take that away
     if quantization == "4bit":
-        quantizer = BitsAndBytesConfig(
+        options["quantization_config"] = BitsAndBytesConfig(
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=torch.bfloat16,
         )
     elif quantization == "8bit":
-        quantizer = BitsAndBytesConfig(load_in_8bit=True)
+        options["quantization_config"] = BitsAndBytesConfig(load_in_8bit=True)
     model, report = AutoModelForCausalLM.from_pretrained(
         folder,
         dtype={"none": compute_dtype(), None: "auto"}.get(quantization, torch.bfloat16),
-        quantization_config=quantizer,
+        **options,
         device_map={"": torch.cuda.current_device() if torch.cuda.is_available() else "cpu"},
         trust_remote_code=False,
         local_files_only=True,
@@ -287,8 +287,7 @@ def _load_base(folder: Path, quantization: Quantization | None) -> PreTrainedMod
     )
     if missing := sorted(report["missing_keys"]):
         raise ModelError(f"{folder} lacks {len(missing)} of the model's tensors, such as {missing[0]}. Fetch it again.")
-    if quantization == "4bit":
-        _keep_odd_shapes_unpacked(model)
+    _keep_odd_shapes_unpacked(model)
     return model.eval()
 
 

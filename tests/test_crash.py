@@ -68,7 +68,17 @@ def test_a_signal_saves_and_ends_with_its_exit_status(
     pairs: Path, tiny_llama_dir: Path, tmp_path: Path, signum: signal.Signals
 ) -> None:
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "train", "fit", *arguments(pairs, tiny_llama_dir, out), "--epochs", "500", "--eval-every", "5000"]
+    command = [
+        sys.executable,
+        "-m",
+        "train",
+        "fit",
+        *arguments(pairs, tiny_llama_dir, out),
+        "--epochs",
+        "500",
+        "--eval-every",
+        "5000",
+    ]
     process = subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True)
     try:
         deadline = time.monotonic() + 240

@@ -363,3 +363,14 @@ class TestAdapter:
         (adapter / "adapter_config.json").write_text("[")
         with pytest.raises(ModelError, match=r"adapter_config\.json cannot be read"):
             load(base, adapter)
+
+
+@torch.no_grad()
+def test_a_base_that_was_saved_in_4_bits_is_loaded_as_it_is(tiny_llama_dir: Path, tmp_path: Path) -> None:
+    fresh = load(tiny_llama_dir, quantization="4bit")
+    fresh.model.save_pretrained(tmp_path / "nf4")
+    fresh.tokenizer.save_pretrained(tmp_path / "nf4")
+    saved = load(tmp_path / "nf4", quantization="8bit")  # the setting is for bases that are not quantised yet
+    assert saved.model.get_memory_footprint() == fresh.model.get_memory_footprint()
+    ids = torch.tensor([[5, 6, 7, 8]])
+    assert torch.equal(saved.model(ids).logits, fresh.model(ids).logits)
