@@ -209,8 +209,13 @@ def test_command_writes_json_lines(tmp_path: Path, capsys: pytest.CaptureFixture
     assert {"instruction", "input", "output", "kind", "spec"} <= set(rows[0])
     run(parser.parse_args(["-n", "7", "--seed", "7"]))
     assert [json.loads(line) for line in io.StringIO(capsys.readouterr().out)] == rows
-    with pytest.raises(ValueError, match="--count"):
-        run(parser.parse_args(["-n", "-1"]))
+    run(parser.parse_args(["-n", "7", "--seed", "7", "--reworded", "1"]))
+    reworded = [json.loads(line) for line in io.StringIO(capsys.readouterr().out)]
+    assert [row["kind"] for row in reworded] == [row["kind"] for row in rows]
+    assert sum(new["output"] != old["output"] for new, old in zip(reworded, rows, strict=True)) >= 5
+    for wrong in (["-n", "-1"], ["--reworded", "2"]):
+        with pytest.raises(ValueError, match=wrong[0] if wrong[0] != "-n" else "--count"):
+            run(parser.parse_args(wrong))
 
 
 def test_specs_are_json(sample: list[Pair]) -> None:
