@@ -14,13 +14,15 @@ from itertools import count as counting
 from random import Random
 from typing import Any
 
-from train.synthetic import asks, phrasing
+from train.synthetic import aside, asks, phrasing
 from train.synthetic.change import Page, apply
 from train.synthetic.draft import Ask, Draft, Look, escape, look
 from train.synthetic.edits import make_edit
 
 PAGE_LIMIT = 4096
 """Bytes: no page is longer."""
+UNASKED = 0.03
+"""Share of new pages whose prompt asks for nothing that the generator knows."""
 FORMS = ("login", "signup", "contact", "booking", "newsletter")
 
 
@@ -51,7 +53,8 @@ def pairs(seed: int, count: int | None = None, *, edits: float = 0.25) -> Iterat
         raise ValueError(f"edits is a share from 0 to 1, not {edits}")
     for index in counting() if count is None else range(count):
         rng = Random(f"{seed}:{index}")
-        yield _edited(rng) if rng.random() < edits else _new(rng)
+        roll = rng.random()
+        yield _edited(rng) if roll < edits else _unasked(rng) if roll > 1 - UNASKED * (1 - edits) else _new(rng)
 
 
 def _build(rng: Random, *, lower: bool) -> tuple[Ask, Look, Draft]:
@@ -74,6 +77,14 @@ def _new(rng: Random) -> Pair:
     return Pair(
         instruction, "", draft.html, ask.kind, {key: value for key, value in spec.items() if value is not None}, copied
     )
+
+
+def _unasked(rng: Random) -> Pair:
+    """A message that asks for no page, and a page that says welcome, closed like any other."""
+    ask = Ask("landing")
+    draft = asks.KINDS["landing"].build(ask, look(ask, rng), rng)
+    spec = {"kind": "landing", "title": draft.title, "heading": draft.heading, "phrasing": "nonsense"}
+    return Pair(aside.nonsense(rng), "", draft.html, "landing", spec, ())
 
 
 def _wanted(ask: Ask, draft: Draft) -> dict[str, Any]:

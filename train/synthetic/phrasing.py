@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from random import Random
 
+from train.synthetic import aside
 from train.synthetic.asks import KINDS
 from train.synthetic.draft import Ask
 from train.synthetic.palette import STYLES
@@ -180,7 +181,8 @@ def article(text: str) -> str:
         return text
     first = text.lstrip(OPEN + "\"'“«`")[:1].lower()
     an = (
-        (first in "aeio" and not text.startswith("one"))
+        (first in "aeio" and not text.lower().startswith("one"))
+        or text.lower().startswith(("un", "up", "umb"))
         or (text.upper().startswith("FAQ") and text[:3] == "FAQ")
         or text.lower().startswith(("html", "rsvp"))
     )
@@ -464,6 +466,152 @@ def finish(text: str, rng: Random, *, lower: bool) -> tuple[str, tuple[str, ...]
     return text, tuple(copied)
 
 
+def bare(clause: str) -> str:
+    """A clause without what joins it to the words before."""
+    text = clause.lstrip(" ,.;:")
+    for joint in ("and ", "with the text "):
+        text = text.removeprefix(joint)
+    return text
+
+
+def telegram(noun: str, values: dict[str, str], clauses: list[str], rng: Random) -> str:
+    """What is wanted as bare notes in any order: "yoga studio - Zell - landing page - green"."""
+    name, trade, role = values["name"], values["trade"], values["role"]
+    who = trade or role
+    first = [noun] if not who or rng.random() < 0.75 else [f"{noun} {who}" if rng.random() < 0.5 else f"{who} {noun}"]
+    if who and first == [noun]:
+        first.append(rng.choice((who, who, f"for {article(who)}", f"we are {article(who)}", f"business: {who}")))
+    if name:
+        first.append(
+            rng.choice(
+                (name, name, name, f"name: {name}", f"name is {name}", f"called {name}", f"the name is {name}",
+                 f"title: {name}", f"it's called {name}", f"its called {name}", f"for {name}", f"({name})")
+            )
+        )  # fmt: skip
+    if rng.random() < 0.6:
+        rng.shuffle(first)
+    rest = [bare(clause) for clause in clauses if "\n" not in clause]
+    rng.shuffle(rest)
+    if rng.random() < 0.15:
+        rest.insert(rng.randint(0, len(rest)), aside.note(rng))
+    last = [clause.lstrip(" ") if clause.startswith(" with") else bare(clause) for clause in clauses if "\n" in clause]
+    joint = rng.choice((", ", ", ", ", ", ". ", ". ", " - ", "; ", " / ", "\n", " | ", " ", "! "))
+    text = joint.join((*first, *rest, *last))
+    return text.replace(joint + "(", " (")
+
+
+WHO_IS = (
+    "{name} is {awho}.",
+    "My {who} is called {name}.",
+    "my {who} is named {name}",
+    "We are {name}, {awho}.",
+    "we're {name}, {awho}.",
+    "I have {awho}, {name}.",
+    "I own {awho}. It's called {name}.",
+    "We run {awho} by the name {name}!",
+    "I just started {awho}, the name is {name}.",
+    "Our {who} goes by {name}.",
+    "There's {awho} in our street, {name}.",
+    "I work for {name}, {awho}.",
+)
+IS_CALLED = (
+    "It's called {name}.",
+    "its called {name}",
+    "It is called {name}.",
+    "The name is {name}.",
+    "Name: {name}",
+    "Title: {name}",
+    "Call it {name}.",
+    "the title should be {name}",
+    "It's for {name}.",
+    "we are {name}",
+    "My project is named {name}.",
+    "{name} is the name.",
+    "We call it {name}!",
+    "This is for {name}.",
+)
+PERSON_IS = (
+    "I'm {name}, {arole}.",
+    "I am {name} and I work as {arole}.",
+    "My name is {name}. I'm {arole}.",
+    "{name} is {arole}.",
+    "Name {name}, job {role}.",
+    "It's about {name}, {arole}.",
+)
+WANTS = (
+    "I need {a}",
+    "We need {a}",
+    "Can you make {a}",
+    "Could you write {a} for us",
+    "Please make {a}",
+    "What I want is {a}",
+    "I'd like to have {a}",
+    "So {a} would be great",
+    "Could I get {a}",
+    "I am after {a}",
+    "Would be nice to have {a}",
+    "Now I want {a}",
+    "Let's do {a}",
+    "can i have {a}",
+    "gimme {a}",
+    "I was told you can do {a}",
+    "We are missing {a}",
+    "Time for {a}",
+    "do {a}",
+    "{a}",
+)
+
+
+def story(noun: str, values: dict[str, str], clauses: list[str], rng: Random) -> str:
+    """A few sentences: who is asking, what is wanted, the details, and things that have no bearing on the page."""
+    name, who, role = values["name"], values["trade"], values["role"]
+    sentences = []
+    if name and role:
+        sentences.append(rng.choice(PERSON_IS).format(**values))
+    elif name and who:
+        sentences.append(rng.choice(WHO_IS).format(name=name, who=who, awho=values["atrade"]))
+    elif name:
+        sentences.append(rng.choice(IS_CALLED).format(name=name))
+    elif who:
+        sentences.append(
+            rng.choice(("I have {}.", "It is for {}.", "we run {}", "I opened {}.")).format(values["atrade"])
+        )
+    short = [clause for clause in clauses if clause.startswith(" ") and "\n" not in clause]
+    joined = short if rng.random() < 0.5 else []
+    want = rng.choice(WANTS).format(a=article(noun)) + "".join(joined)
+    want += (
+        "?"
+        if want.lower().startswith(("can", "could", "would")) and rng.random() < 0.7
+        else rng.choice((".", ".", "!", ""))
+    )
+    sentences.insert(rng.randint(0, len(sentences)), want)
+    if rng.random() < 0.45:
+        sentences.insert(rng.randint(0, len(sentences)), aside.sentence(rng))
+    last = ""
+    for clause in clauses:
+        if clause in joined:
+            continue
+        if "\n" in clause:
+            last = bare(clause)
+            last = "\n" + last if not last.startswith("with") else "\n" + last.removeprefix("with ")
+            continue
+        text = bare(clause)
+        if text.startswith("with "):
+            text = rng.choice(("with ", "it has ", "it needs ", "I want ")) + text.removeprefix("with ")
+        elif text.startswith(("in ", "at ", "for ", "on ", "by ")):
+            text = rng.choice(("it is ", "make it ", "please do it ", "")) + text
+        sentences.append(
+            text[0].upper() + text[1:] + rng.choice((".", ".", "!", "")) if text[0] != OPEN else text + "."
+        )
+    joint = rng.choice((" ", " ", " ", " ", "\n", ", "))
+    if joint == ", ":
+        sentences = [*(part.rstrip(".!") for part in sentences[:-1]), sentences[-1]]
+    parts = [
+        part if joint != " " or part[-1:] in ".!?" else part + rng.choice((".", ",", " -")) for part in sentences[:-1]
+    ]
+    return joint.join((*parts, sentences[-1])) + last
+
+
 def prompt(ask: Ask, rng: Random, *, lower: bool) -> tuple[str, tuple[str, ...], str]:
     """(instruction, strings to copy, name of the phrasing). With `lower` everything is typed without capitals.
 
@@ -492,7 +640,7 @@ def prompt(ask: Ask, rng: Random, *, lower: bool) -> tuple[str, tuple[str, ...],
         "name": name,
         "trade": shown,
         "atrade": article(shown) if trade else "",
-        "role": marked(ask.role or ""),
+        "role": marked(ask.role) if ask.role else "",
         "arole": a_role,
     }
     of = ""
@@ -507,6 +655,11 @@ def prompt(ask: Ask, rng: Random, *, lower: bool) -> tuple[str, tuple[str, ...],
     elif name:
         of = choose(rng, OF_WORK if kind.subject in ("work", "tool") else OF_NAME)
     roll = rng.random()
+    style = rng.random()
+    if style < 0.36:
+        text = telegram(full, values, clauses, rng) if style < 0.2 else story(full, values, clauses, rng)
+        text, copied = finish(text, rng, lower=lower)
+        return text, copied, "telegram" if style < 0.2 else "story"
     if name and trade and roll < 0.25:
         frame = choose(rng, TRADE_FRAMES)
     elif name and not trade and not a_role and roll < 0.18:
@@ -518,5 +671,7 @@ def prompt(ask: Ask, rng: Random, *, lower: bool) -> tuple[str, tuple[str, ...],
         frame = "{A}{of}{rest}"
     a_full = article(full)
     text = frame.format(A=a_full, a=a_full, N=full, n=full, k=full, of=of.format(**values), rest=rest, **values)
+    if rng.random() < 0.12:
+        text = aside.added(text, rng)
     text, copied = finish(text, rng, lower=lower)
     return text, copied, f"{frame}|{of}"

@@ -119,9 +119,11 @@ def made_up(rng: Random) -> str:
 def brand(rng: Random) -> str:
     """The name of a business or project; nine in ten hold a made-up word or an unlikely pair of words."""
     roll = rng.random()
-    if roll < 0.24:
+    if roll < 0.16:
+        return odd_name(rng)
+    if roll < 0.32:
         return f"{rng.choice(ADJECTIVES)} {rng.choice(NOUNS)}"
-    if roll < 0.46:
+    if roll < 0.48:
         return made_up(rng)
     if roll < 0.62:
         return f"{made_up(rng)} {rng.choice(NOUNS)}"
@@ -140,7 +142,63 @@ def brand(rng: Random) -> str:
         return f"The {rng.choice(ADJECTIVES)} {made_up(rng) if rng.random() < 0.4 else rng.choice(NOUNS)}"
     if roll < 0.96:
         return rng.choice(ADJECTIVES) + rng.choice(NOUNS).lower() if rng.random() < 0.5 else rng.choice(NOUNS)
-    return f"{made_up(rng)} {rng.randrange(2, 99)}"
+    return odd_name(rng)
+
+
+def odd_name(rng: Random) -> str:
+    """A name that is no two tidy words: initials, hyphens, capitals inside, figures, an apostrophe, or all lower case."""
+    one, two = made_up(rng), made_up(rng)
+    return rng.choice(
+        (
+            lambda: f"{one} {rng.randrange(2, 99)}",
+            lambda: one + rng.choice(NOUNS),
+            lambda: one.upper(),
+            lambda: "".join(rng.choices("BCDFGHKLMNPRSTVWXZ", k=rng.randint(2, 4))),
+            lambda: f"{rng.choice('ABCDEFGHKLMR')}{rng.randrange(1, 9)} {rng.choice(NOUNS)}s",
+            lambda: f"{one}-{two}",
+            lambda: f"{one}-{rng.choice(('on', 'by', 'under'))}-{rng.choice(NOUNS)}",
+            lambda: f"{rng.choice(('O', 'D', 'L'))}'{one}",
+            lambda: f"{one} & {rng.choice(('Sons', 'Daughters', 'Friends', 'Partners', one, two))}",
+            lambda: f"{rng.choice(('House', 'Friends', 'School', 'Heart', 'Bank'))} of {one}",
+            lambda: f"{rng.choice(('Dr.', 'Mr.', 'Mrs.', 'St.', 'Chez', 'La', 'Villa', 'Casa', 'Café'))} {one}",
+            lambda: f"{one} {rng.choice(PLACES)} {rng.choice(NOUNS)}s",
+            lambda: f"{one} {two} {rng.choice(NOUNS)}",
+            lambda: f"{rng.choice(ADJECTIVES)} {rng.choice(NOUNS)} {one}",
+            lambda: f"{syllables(rng, 2)} {rng.choice(NOUNS).lower()}",
+            lambda: (
+                f"{rng.choice(('not', 'just', 'only', 'my', 'our'))} {rng.choice(('a', 'the', 'one'))} {rng.choice(NOUNS).lower()}"
+            ),
+            lambda: f"{rng.choice(NOUNS)}, {rng.choice(NOUNS)} & {one}",
+            lambda: f"{one}.{rng.choice(('io', 'app', 'co', 'net'))}",
+        )
+    )()
+
+
+def headline(rng: Random) -> str:
+    """A title of four to nine words, in title or sentence case."""
+    a, n = (lambda: rng.choice(ADJECTIVES)), (lambda: rng.choice(NOUNS) if rng.random() < 0.7 else made_up(rng))
+
+    def verb() -> str:
+        return rng.choice("Paint Fix Draw Clean Find Build Keep Leave Grow Sell Carry Count Cook Train Trust".split())
+
+    text = rng.choice(
+        (
+            lambda: f"{rng.choice(('Why', 'How'))} I {verb()} My {n()} Every {n()}",
+            lambda: (
+                f"{rng.randrange(3, 20)} {rng.choice(('Ways to', 'Reasons to', 'Rules When You'))} {verb()} a {a()} {n()}"
+            ),
+            lambda: f"How to {verb()} {rng.choice(('a', 'Your', 'the'))} {a()} {n()} in {n()} Season",
+            lambda: f"A {a()} Guide to {n()} and {n()}",
+            lambda: (
+                f"The {n()} That {rng.choice(('Changed', 'Followed', 'Saved', 'Forgot'))} {rng.choice(('Us', 'My', 'Our'))} {n()}"
+            ),
+            lambda: f"{n()} Without {n()}: {a()} Notes From {n()}",
+            lambda: f"Is the {n()} Still a {n()}?",
+            lambda: f"My {a()} {n()}, One {n()} Later",
+            lambda: f"{verb()} the {n()}, {verb()} the {n()}",
+        )
+    )()
+    return text if rng.random() < 0.7 else text[0] + text[1:].lower()
 
 
 def person(rng: Random) -> str:

@@ -1,0 +1,155 @@
+"""What people say around a request and the page does not show: greetings, reasons, doubts; and requests that are none.
+
+A model that has read only prompts whose every word counts takes any other word for a name. Asides teach it to pass over
+them; `nonsense` teaches it that what it cannot make out still gets a page that ends.
+"""
+
+# ruff: noqa: SIM905 - word lists are read more easily as text
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from train.synthetic import words
+
+SENTENCES = (
+    """
+I have never done this before.|Nothing fancy.|It is for Friday.|We open next month.|Keep it short.|My old one is a mess.
+Thanks in advance!|You choose the rest.|I don't know much about computers.|It has to look good on a phone.|Surprise me.
+The last designer never called back.|Money is tight, so keep it simple.|My daughter said you could help.|No rush.
+People keep asking for it.|We have done this for ten years.|It's a present for a friend.|I'll add the texts later.
+Our customers are mostly older people.|I need it today.|You can make up the texts.|I hate long pages.|Be creative.
+I saw one at a friend's and liked it.|The whole team will look at it.|It will hang on a screen in our window.
+I want to show it to my boss.|This is for school.|Please don't overdo it.|We had one but lost it.|Make it nice please.
+I would do it myself but I have no time.|One page is enough.|That's all I need.|Just HTML is fine.|hope that's ok
+We're a small team.|Everything else is up to you.|Our neighbours have one too.|I'm in a hurry.|It's our first.
+I like calm things.|Feel free to improve it.|It's going to be printed as well.|So that people find us.|Thank you!
+""".strip()
+    .replace("\n", "|")
+    .split("|")
+)
+NOTES = (
+    """
+nothing fancy|one page|since {year}|family business|in {place}|near {place}|no pop-ups|looks good on phones|easy to read
+for friday|as soon as possible|pls|please|thanks|simple is fine|you decide the rest|not too long|big letters|est. {year}
+for beginners|high quality|user friendly|fast|nice and tidy|open daily|for kids and adults|award winning|if possible
+best in town|ca. {number} people|owner is {person}|with love|no stock photos|html only|single file|something special
+""".strip()
+    .replace("\n", "|")
+    .split("|")
+)
+OPENINGS = (
+    "Hello!", "Hi there,", "hey", "Good morning.", "hi", "Hey, quick one:", "ok so", "Hello again.", "Dear assistant,",
+    "Sorry to bother you.", "yo", "Task:", "Request:", "Hi, me again.",
+)  # fmt: skip
+
+
+def sentence(rng: Random) -> str:
+    """A sentence that says nothing about the page; one in seven of made-up words."""
+    if rng.random() < 0.15:
+        return " ".join(words.syllables(rng, rng.randint(1, 3)) for _ in range(rng.randint(2, 8))).capitalize() + "."
+    return rng.choice(SENTENCES)
+
+
+def note(rng: Random) -> str:
+    """The same as a few words without a verb."""
+    return rng.choice(NOTES).format(
+        year=rng.randrange(1890, 2026),
+        place=words.made_up(rng),
+        number=rng.randrange(10, 900),
+        person=words.person(rng),
+    )
+
+
+def added(text: str, rng: Random) -> str:
+    """`text` with an opening or an aside before or after it. Lists at its end stay at the end."""
+    if rng.random() < 0.3:
+        return f"{rng.choice(OPENINGS)} {text}"
+    if rng.random() < 0.3 or "\n" in text:
+        return f"{sentence(rng)} {text}"
+    return f"{text}{'' if text[-1] in '.!?' else '.'} {sentence(rng)}"
+
+
+TOPICS = "history|physics|the French Revolution|photosynthesis|my exam|the weather|football|love|taxes|volcanoes|jazz|chess|inflation|dreams|Rome".split(
+    "|"
+)
+LETTERS = (
+    "абвгдежзиклмнопрстуфхцчшыьэюя",
+    "αβγδεζηθικλμνξοπρστυφχψω",
+    "的一是不了人在有我他这中大来上国",
+    "あいうえおかきくけこさしすせそ",
+    "가나다라마바사아자차",
+    "ابتثجحخدذرزسشصضطظعغ",
+)
+SIGNS = "🍕🔥🦄💜🎉🚀😀🐙🌵⚡"
+
+
+def _request(rng: Random) -> str:
+    topic = rng.choice(TOPICS) if rng.random() < 0.6 else words.made_up(rng)
+    return rng.choice(
+        (
+            f"Explain {topic} to me.",
+            f"Write {rng.randrange(100, 900)} words on {topic}.",
+            f"Tell me a joke about {topic}",
+            f"What is {topic}?",
+            f"who was {words.person(rng)}",
+            f"Translate '{words.task(rng)}' into {rng.choice(('French', 'Polish', 'Hindi'))}",
+            f"Summarise this: {' '.join(rng.choices(SENTENCES, k=rng.randint(2, 30)))}",
+            f"How do I {words.task(rng)}?",
+            f"write a poem about the {rng.choice(words.NOUNS).lower()}",
+            f"why is {topic} so {rng.choice(words.ADJECTIVES).lower()}?",
+            f"{rng.randrange(2, 99)} + {rng.randrange(2, 99)} = ?",
+        )
+    )
+
+
+def _code(rng: Random) -> str:
+    name, other = words.syllables(rng, 2), words.syllables(rng, 2)
+    return rng.choice(
+        (
+            f"def {name}({other}):\n    return {other} + {rng.randrange(9)}",
+            f"for ({name} = 0; {name} < {rng.randrange(9)}; {name}++) {{ {other}({name}); }}",
+            f"SELECT {name} FROM {other} WHERE id = {rng.randrange(99)};",
+            f'{{"{name}": [{rng.randrange(9)}, {rng.randrange(9)}], "{other}": {{"x": null}}}}',
+            f"class {name.capitalize()}:\n    # todo: {words.task(rng)}\n    pass",
+            f"git {name} --{other} && ./{other}.sh",
+            f"<{name}><{other}>{rng.randrange(99)}</{other}></{name}>",
+        )
+    )
+
+
+def _foreign(rng: Random) -> str:
+    letters = rng.choice(LETTERS)
+    return " ".join("".join(rng.choices(letters, k=rng.randint(1, 9))) for _ in range(rng.randint(1, 14))) + rng.choice(
+        "?.! "
+    )
+
+
+def _keys(rng: Random) -> str:
+    keys = "asdfghjklqwertyuiopzxcvbnm,.;1234567890 "
+    return "".join(rng.choices(keys, k=rng.randint(1, 60))).strip() or "x"
+
+
+def _words(rng: Random) -> str:
+    count = rng.choice((1, 1, 2, 5, 12, 40))
+    return " ".join(
+        rng.choice((words.syllables(rng, 2), rng.choice(words.NOUNS).lower(), rng.choice(words.ADJECTIVES).lower()))
+        for _ in range(count)
+    )
+
+
+def _letter(rng: Random) -> str:
+    """A long tale without a request."""
+    return " ".join(sentence(rng) if rng.random() < 0.7 else _request(rng) for _ in range(rng.randint(4, 45)))
+
+
+_NONSENSE: tuple[Callable[[Random], str], ...] = (
+    _request, _request, _code, _foreign, _keys, _words, _words, _letter,
+    lambda rng: "".join(rng.choices(SIGNS, k=rng.randint(1, 8))),
+)  # fmt: skip
+
+
+def nonsense(rng: Random) -> str:
+    """A message that asks for no page the generator knows: a question, code, another script, keys, a tale."""
+    return rng.choice(_NONSENSE)(rng)
