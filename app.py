@@ -11,7 +11,7 @@ from chainlit.types import ThreadDict
 
 from chat import turn
 from chat.conversation import Chat
-from chat.history import History, bring_back
+from chat.history import History, bring_back, leave
 from chat.link import lock_if_shared, open_link
 from chat.login import lock
 from chat.pane import offer_commands
@@ -112,7 +112,10 @@ def current_chat() -> Chat:
 
 
 async def greet() -> None:
-    await current_chat().panel.send()
+    chat = current_chat()
+    if chat.id in store.deleted_chats:  # opened while it was being deleted
+        await leave(cl.context.session)
+    await chat.panel.send()
     await offer_commands(has_page=False)
 
 

@@ -12,6 +12,7 @@ import chainlit as cl
 from chainlit.context import ChainlitContextException, get_context
 from chainlit.data.sql_alchemy import SQLAlchemyDataLayer
 from chainlit.data.utils import queue_until_user_message
+from chainlit.session import WebsocketSession, ws_sessions_id
 from chainlit.types import PageInfo, PaginatedResponse, Pagination, ThreadDict, ThreadFilter
 from sqlalchemy import func, or_, select, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -104,6 +105,8 @@ class History(SQLAlchemyDataLayer):
             said, page = split_pasted(name)
             name = shorten(said or ("Pasted page" if page else name), LONGEST_NAME)
         await super().update_thread(thread_id, name, user_id, metadata, tags)
+        if self._is_deleted(thread_id):  # before this or meanwhile: Chainlit makes a row that is missing anew
+            await self._get_store().delete_chat(thread_id)
 
     async def list_threads(self, pagination: Pagination, filters: ThreadFilter) -> PaginatedResponse[ThreadDict]:
         """One user's chats, the latest first, by what was said in them. Without their messages, which no list shows."""
@@ -151,11 +154,21 @@ class History(SQLAlchemyDataLayer):
         return thread
 
     async def delete_thread(self, thread_id: str) -> None:
-        """Deletes a chat with its pages: from the database and from memory."""
-        for page in await self._get_store().delete_chat(thread_id):
-            self._shelf.forget(page)
+        """Deletes a chat with its pages, from the database and from memory; tabs that show it begin a new one.
+
+        Whatever writes into it later is ignored. Chainlit does: its page opens the chat once more before it asks for the
+        deletion, and keeps the settings of every tab that leaves.
+        """
         async with self._writing:
-            await super().delete_thread(thread_id)
+            pages = await self._get_store().delete_chat(thread_id)
+        for page in pages:
+            self._shelf.forget(page)
+        for session in list(ws_sessions_id.values()):
+            if session.thread_id == thread_id:
+                await leave(session)
+
+    def _is_deleted(self, chat: str) -> bool:
+        return chat in self._get_store().deleted_chats
 
     # Messages and what is in them
 
@@ -165,7 +178,8 @@ class History(SQLAlchemyDataLayer):
             log.warning("A message with the id of one in another chat is not saved.")
             return
         async with self._writing:
-            await super().create_step(dict(step_dict))
+            if not self._is_deleted(step_dict["threadId"]):
+                await super().create_step(dict(step_dict))
 
     async def _is_in_another_chat(self, step_id: str, chat: str) -> bool:
         query = select(steps.c.id).where(steps.c.id == step_id, steps.c.threadId != chat)
@@ -191,11 +205,17 @@ class History(SQLAlchemyDataLayer):
         changes = ", ".join(f'"{name}" = EXCLUDED."{name}"' for name in kept if name != "id")
         query = f"INSERT INTO elements ({columns}) VALUES ({values}) ON CONFLICT (id) DO UPDATE SET {changes}"
         async with self._writing:
-            await self.execute_sql(query, kept)
+            if not self._is_deleted(element.thread_id):
+                await self.execute_sql(query, kept)
 
     async def delete_element(self, element_id: str, thread_id: str | None = None) -> None:
         async with self._writing:
             await super().delete_element(element_id, thread_id)
+
+
+async def leave(session: WebsocketSession) -> None:
+    """Has a tab whose chat has been deleted begin a new one (public/studio.js)."""
+    await session.emit("window_message", {"htmlgen": "deleted", "id": session.thread_id})
 
 
 async def bring_back(chat: Chat, thread: ThreadDict) -> None:

@@ -14,7 +14,7 @@ from chat.pane import COMPARE, NEW_PAGE, complain
 from chat.upload import read_upload, split_pasted
 from htmlgen.engine import GenerationRequest
 from htmlgen.errors import HtmlgenError, PageNotFound, RequestError
-from htmlgen.store import Version
+from htmlgen.store import CHAT_DELETED, Version
 
 STARTED_FROM = "started_from"
 """In a message's metadata: the page that it was said about, empty for none. An edited message goes back to it."""
@@ -33,6 +33,8 @@ async def take_message(chat: Chat, message: cl.Message) -> None:
     elif command == NEW_PAGE:
         chat.page_id = None  # stays so if this message is refused: the next try is for an empty page too
     try:
+        if chat.id in chat.store.deleted_chats:
+            raise PageNotFound(CHAT_DELETED)
         instruction = message.content if STARTED_FROM in metadata else await _take_page(chat, message)
         message.metadata = {**metadata, STARTED_FROM: chat.page_id or "", COMMAND: command}
         await message.update()

@@ -21,13 +21,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from htmlgen.database import connect, migrate, storage
 from htmlgen.engine import GenerationRequest, Usage
 from htmlgen.errors import PageNotFound
-from htmlgen.schema import now, preferences, threads, versions, votes
+from htmlgen.schema import elements, feedbacks, now, preferences, steps, threads, versions, votes
 
 Origin = Literal["model", "hand", "upload", "restore"]
 State = Literal["writing", "finished", "cut", "stopped", "failed"]
 Kind = Literal["compare", "hand", "fix"]
 
 NOT_SAVED = "This page is not saved"
+CHAT_DELETED = "This chat has been deleted. Begin a new one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,8 @@ class Store:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
+        self.deleted_chats: set[str] = set()
+        """Those deleted since it was opened: what was still on its way into one of them must not bring it back."""
 
     @classmethod
     async def open(cls, url: str) -> "Store":
@@ -187,6 +190,8 @@ class Store:
             async with self.engine.begin() as connection:
                 if chat := values["chat"]:
                     row["number"] = await _next_number(connection, chat)
+                    if chat in self.deleted_chats:
+                        raise PageNotFound(CHAT_DELETED)
                 return _version((await connection.execute(insert(versions).values(row).returning(versions))).one())
 
     async def _update(self, id: str, **values: Any) -> Version:
@@ -216,14 +221,27 @@ class Store:
                 return [_version(row) for row in await connection.execute(query)]
 
     async def delete_chat(self, chat: str) -> list[str]:
-        """Deletes the versions of one chat, with their votes, pairs and publications, for good. Returns their ids.
+        """Deletes a chat for good, all of it or nothing: what was said, its versions with their votes, pairs and publications.
 
-        Chainlit's delete_thread does so too; this one also tells which pages to take off the shelf (`PageShelf.forget`).
+        Returns the versions' ids, which are to be taken off the shelf (`PageShelf.forget`).
         """
+        self.deleted_chats.add(chat)  # first: what is written from here on either sees it or is deleted below
         with storage("This chat is not deleted"):
-            async with self.engine.begin() as connection:
-                gone = delete(versions).where(versions.c.chat == chat).returning(versions.c.id)
-                return list((await connection.execute(gone)).scalars())
+            try:
+                async with self.engine.begin() as connection:
+                    said = select(steps.c.id).where(steps.c.threadId == chat)
+                    await connection.execute(delete(feedbacks).where(feedbacks.c.forId.in_(said)))
+                    await connection.execute(delete(elements).where(elements.c.threadId == chat))
+                    await connection.execute(delete(steps).where(steps.c.threadId == chat))
+                    # Locked, as by _next_number: a version that is just being added is told of, too.
+                    await connection.execute(select(threads.c.id).where(threads.c.id == chat).with_for_update())
+                    gone = delete(versions).where(versions.c.chat == chat).returning(versions.c.id)
+                    pages = list((await connection.execute(gone)).scalars())
+                    await connection.execute(delete(threads).where(threads.c.id == chat))
+            except BaseException:
+                self.deleted_chats.discard(chat)
+                raise
+        return pages
 
     # Votes
 

@@ -92,11 +92,24 @@ addEventListener("DOMContentLoaded", () => {
   new MutationObserver(later).observe(document.body, { childList: true, subtree: true })
 })
 
-// The chat's address, so that a reload finds it again. Chainlit sets it where its list of chats is, which a phone has not
-// open. The message comes from our own server by way of Chainlit's socket, hence from this window; pages are others.
+// Messages of our own server, which come by way of Chainlit's socket, hence from this window; pages are others.
 addEventListener("message", ({ source, data }) => {
-  if (source !== window || data?.htmlgen !== "chat" || !/^[\w-]+$/.test(data.id)) return
-  setTimeout(() => {
-    if (location.pathname === app.pathname) history.replaceState(history.state, "", new URL(`thread/${data.id}`, app))
-  }, 500)
+  if (source !== window || !/^[\w-]+$/.test(data?.id)) return
+  if (data.htmlgen === "chat") keepAddress(data.id)
+  if (data.htmlgen === "deleted") beginAnew()
 })
+
+// The chat's address, so that a reload finds it again. Chainlit sets it where its list of chats is, which a phone has not
+// open.
+function keepAddress(chat) {
+  setTimeout(() => {
+    if (location.pathname === app.pathname) history.replaceState(history.state, "", new URL(`thread/${chat}`, app))
+  }, 500)
+}
+
+// This tab's chat has been deleted, here or in another tab. Chainlit would go on showing it, and lose what is said there.
+function beginAnew() {
+  const button = document.getElementById("new-chat-button")
+  if (button) button.click()
+  else location.assign(app)
+}

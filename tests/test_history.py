@@ -1,12 +1,21 @@
 """The chat's history over the store: what Chainlit writes by hand-made SQL is safe, and deleting a chat deletes its pages."""
 
+from collections.abc import Iterator
+from typing import Any
+from unittest.mock import AsyncMock
+
+import chainlit as cl
 import pytest
+from chainlit.context import init_ws_context
+from chainlit.session import WebsocketSession, ws_sessions_id, ws_sessions_sid
 from chainlit.user import User
+from sqlalchemy import func, select
 
 from chat.history import History
 from htmlgen.engine import GenerationRequest
 from htmlgen.errors import PageNotFound, StorageFailed
 from htmlgen.page import PageShelf
+from htmlgen.schema import elements, steps, threads, versions
 from htmlgen.store import Record, Store
 
 
@@ -40,6 +49,67 @@ async def test_deleting_a_chat_takes_its_pages_out_of_memory_and_the_database(
     assert await history.get_thread("chat") is None
     with pytest.raises(PageNotFound):
         await shelf.find(page.id)
+
+
+@pytest.fixture
+def tab() -> Iterator[WebsocketSession]:
+    """One that is open, with a chat in which something was said."""
+    session = WebsocketSession("tab", "socket", AsyncMock(), AsyncMock(), {}, "webapp")
+    session.has_first_interaction = True
+    yield session
+    ws_sessions_id.pop(session.id)
+    ws_sessions_sid.pop(session.socket_id)
+
+
+async def left_over(store: Store) -> dict[str, int]:
+    """Rows by table, where there are any."""
+    async with store.engine.connect() as connection:
+        tables = (threads, steps, elements, versions)
+        counts = {table.name: await connection.scalar(select(func.count()).select_from(table)) for table in tables}
+    return {name: count for name, count in counts.items() if count}
+
+
+async def test_nothing_that_comes_late_brings_a_deleted_chat_back(
+    history: History, store: Store, tab: WebsocketSession
+) -> None:
+    """Chainlit opens a chat once more before it has it deleted, and keeps the settings of every tab that leaves."""
+    chat = tab.thread_id
+    init_ws_context(tab)
+    step = {"id": "step", "name": "on_chat_resume", "type": "run", "threadId": chat}
+    element = cl.CustomElement(name="PageCode", url="/pages/x/source", props={"page": "x"}, for_id="step")
+    await history.create_step(step)
+    await history.create_element(element)
+    version = await store.add("upload", "<p>", owner="ann", chat=chat)
+    assert await left_over(store) == {"threads": 1, "steps": 1, "elements": 1, "versions": 1}
+
+    await history.delete_thread(chat)
+    tab.emit.assert_awaited_once_with("window_message", {"htmlgen": "deleted", "id": chat})
+    await history.create_step(step)
+    await history.update_step(step)
+    await history.create_element(element)
+    await history.update_thread(chat, metadata={"chat_settings": {"seed": 7}})
+    with pytest.raises(PageNotFound, match="Begin a new one"):
+        await store.add("hand", "<p>", owner="ann", chat=chat, parent=version.id)
+    with pytest.raises(PageNotFound, match="Begin a new one"):
+        await store.begin("late", Record("ann", chat), GenerationRequest("a page"), model="demo")
+    assert await left_over(store) == {}
+
+
+async def test_a_write_that_had_begun_when_its_chat_was_deleted_does_not_bring_it_back(
+    history: History, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await history.update_thread("chat", name="A page")
+    execute = history.execute_sql
+
+    async def delete_behind_it(query: str, parameters: dict[str, Any]) -> Any:
+        result = await execute(query, parameters)
+        if query.lstrip().startswith("SELECT"):
+            await store.delete_chat("chat")
+        return result
+
+    monkeypatch.setattr(history, "execute_sql", delete_behind_it)
+    await history.update_thread("chat", metadata={"chat_settings": {"seed": 7}})
+    assert await left_over(store) == {}
 
 
 async def test_outside_of_a_chat_a_database_that_refuses_is_an_error(history: History) -> None:

@@ -298,10 +298,13 @@ async def test_a_locked_sqlite_file_is_told_after_a_while(tmp_path: Path, monkey
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StorageFailed, match="Your vote is not saved: another program holds the database"):
         await store.vote("a", "ann", 1)
+    with pytest.raises(StorageFailed, match="This chat is not deleted: another program holds the database"):
+        await store.delete_chat("chat")
     assert await store.version("a") is not None  # readers do not wait
     other.rollback()
     other.close()
     await store.vote("a", "ann", 1)
+    assert (await store.add("hand", "<p>", owner="ann", chat="chat")).number == 2, "that chat goes on"
     await store.close()
 
 

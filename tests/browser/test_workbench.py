@@ -47,6 +47,13 @@ def rows(server: Server, query: str, *values: Any) -> list[dict[str, Any]]:
         return [dict(row) for row in connection.execute(query, values)]
 
 
+def left_of(server: Server, chat: str) -> dict[str, list[dict[str, Any]]]:
+    """What the database has of a chat, by table."""
+    columns = {"threads": "id", "steps": "threadId", "elements": "threadId", "versions": "chat"}
+    found = {table: rows(server, f"SELECT * FROM {table} WHERE {key} = ?", chat) for table, key in columns.items()}
+    return {table: kept for table, kept in found.items() if kept}
+
+
 def chat_id(tab: Tab) -> str:
     found = re.search(r"/thread/([\w-]+)", tab.page.url)
     assert found, tab.page.url
@@ -379,10 +386,31 @@ def test_the_sidebar_finds_renames_and_deletes_chats(bench: Server, tabs: Any, s
     tab.page.locator("#delete-thread").click()
     tab.page.get_by_role("alertdialog").get_by_role("button", name="Confirm").click()
     expect(entry).to_have_count(0)
-    assert rows(bench, "SELECT id FROM versions WHERE chat = ?", chat) == []
-    assert rows(bench, "SELECT id FROM steps WHERE threadId = ?", chat) == []
-    assert rows(bench, "SELECT id FROM elements WHERE threadId = ?", chat) == []
+    # The tab begins a new chat, and what is said there is kept.
+    expect(tab.page.locator("#welcome-screen #chat-input")).to_be_visible()
+    assert left_of(bench, chat) == {}
     assert httpx.get(f"{bench.url}/pages/{page_id}/live", trust_env=False).status_code == 404
+    tab.say("a page about seals")
+    tab.wait_finished()
+    assert chat_id(tab) != chat
+    expect(tab.page.locator(f"#thread-{chat_id(tab)}")).to_contain_text("a page about seals")
+    assert left_of(bench, chat) == {}
+
+
+def test_a_chat_deleted_in_one_tab_is_gone_in_the_other_too(bench: Server, tabs: Any) -> None:
+    """Even while a page is being written there, which then frees the model."""
+    play(bench, page("Endless", 4_000, delay=0.02), page("Two"))
+    tab = tabs(bench, size=DESKTOP)
+    tab.say("a page about walruses")
+    expect(tab.frame().locator("p.line").nth(2)).to_be_attached()
+    chat = chat_id(tab)
+    asked = {"data": {"threadId": chat}, "headers": {"Origin": bench.url}}
+    assert tab.page.context.request.delete(f"{bench.url}/project/thread", **asked).ok
+    expect(tab.page.locator("#welcome-screen #chat-input")).to_be_visible()
+    tab.say("a page about seals")
+    assert tab.wait_finished().startswith("Finished")
+    assert chat_id(tab) != chat
+    assert left_of(bench, chat) == {}
 
 
 def test_what_the_pane_asks_for_is_done_in_the_chat(bench: Server, tabs: Any) -> None:
