@@ -26,7 +26,7 @@ from train.synthetic import Pair, pairs
 from train.synthetic.draft import escape
 
 SEEDS = {"pages": 1_999_000_001, "edits": 1_999_000_002, "names": 1_999_000_003}
-"""Far from every seed of training: see HELD_OUT_SEED and POOL_STRIDE in train/pretrain.py."""
+"""Far from every seed of training: see POOL_STRIDE in train/pool.py."""
 MAX_NEW_TOKENS = 700
 NAMES = """
     Brotkorb|Quillon|Vexa Nails|Kettlemoor|Tallybird|Hexaflow|Parcelo|Voltarra|Waggington|Orbitane|Pixelpantry|Zürcher Hof

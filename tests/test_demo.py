@@ -24,7 +24,7 @@ from train.synthetic.checker import check, kind_of
 DEMO = Path(PRESETS["demo"].base).parent
 STRANGERS = json.loads((Path(__file__).parent / "stranger_prompts.json").read_text("utf-8"))
 HELD_OUT = [pair for pair in pairs(1_999_999_999, 20, edits=0.0)]
-"""Far from every seed of training: see HELD_OUT_SEED and POOL_STRIDE in train/pretrain.py."""
+"""Far from every seed of training: see POOL_STRIDE in train/pool.py."""
 MAX_NEW_TOKENS = 500
 """The longest page takes about 300, since frequent lines are tokens of their own."""
 MEGABYTES = 40

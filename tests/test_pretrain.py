@@ -11,7 +11,8 @@ from safetensors.torch import load_file
 from transformers import PreTrainedTokenizerFast
 
 from htmlgen.prompt import answer_ids
-from train.pretrain import PretrainConfig, encode_pair, pool_batches, pretrain, rate
+from train.pool import encode_pair, pool_batches, pool_rows, stream_batches
+from train.pretrain import PretrainConfig, pretrain, rate
 from train.synthetic import Pair, pairs
 from train.tokenizer import frequent_lines, train_tokenizer
 
@@ -73,11 +74,27 @@ def test_what_an_edit_copies_from_the_page_weighs_more_too(tokenizer: PreTrained
 
 
 def test_batches_hold_every_row_once(tokenizer: PreTrainedTokenizerFast) -> None:
-    batches = pool_batches(5, tokenizer, replace(TINY, context=2048, reworded=0.0))
-    rows = [encode_pair(pair, tokenizer, 5.0) for pair in pairs(5, 512, edits=TINY.edits)]
-    rows = [row for row in rows if len(row.input_ids) <= 2048]
+    config = replace(TINY, context=2048)
+    batches = pool_batches(5, tokenizer, config)
+    rows = [row for row in pool_rows(5, tokenizer, config) if len(row.input_ids) <= 2048]
+    assert len(rows) > 500
     assert sum(len(ids) for ids, _ in batches) == len(rows)
     assert sum(int((w > 0).sum()) for _, w in batches) == sum(sum(x > 0 for x in row.weights) for row in rows)
+
+
+def test_the_pairs_do_not_depend_on_how_many_processes_make_them(
+    tokenizer: PreTrainedTokenizerFast, tmp_path: Path
+) -> None:
+    tokenizer.save_pretrained(tmp_path)
+    config = replace(TINY, pool=16, context=2048)
+    streams = [stream_batches(replace(config, workers=workers), tmp_path, pool=1, skip=1) for workers in (1, 2)]
+    for _ in range(12):
+        one, two = (next(stream) for stream in streams)
+        assert one[:2] == two[:2]
+        assert (one[2] == two[2]).all()
+        assert (one[3] == two[3]).all()
+    for stream in streams:
+        stream.close()
 
 
 def test_the_rate_rises_holds_and_falls_to_zero() -> None:

@@ -11,33 +11,24 @@ instead (dev/LOG.md).
 import argparse
 import json
 import math
-import re
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from queue import Queue
 from random import Random
-from threading import Thread
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from htmlgen.prompt import format_prompt, prompt_ids, write_prompt_format
-from train.rewording import Pieces, reword
-from train.synthetic import Pair, pairs
-from train.synthetic.draft import escape
+from htmlgen.prompt import write_prompt_format
+from train.pool import POOL_STRIDE, Batch, on_device, pool_batches, stream_batches
+from train.synthetic import pairs
+from train.synthetic.snippets import snippet
 from train.tokenizer import frequent_lines, train_tokenizer
 
-POOL = 512
-"""Pairs generated together and sorted by length, so that a batch wastes little on padding."""
 HELD_OUT_SEED = 2_000_000_000
-"""Pools of training are numbered from seed * POOL_STRIDE up; this seed is far from all of them."""
-POOL_STRIDE = 1_000_000
-TEXTS = re.compile(r">([^<>\n]+)<")
-"""What a page says between two tags of a line. An edit copies it from the page before; style and script are easier."""
+"""Far from the seeds of every pool of training (train/pool.py)."""
 
 
 @dataclass(frozen=True)
@@ -71,99 +62,14 @@ class PretrainConfig:
     """Share of the pairs that change a given page."""
     reworded: float = 0.5
     """Share of the pairs in which made-up words stand for those that must be copied (train/rewording.py)."""
+    snippets: float = 0.1
+    """Share of the rows that are plain HTML about elements instead of a page (train/synthetic/snippets.py)."""
+    pool: int = 512
+    """Pairs generated together and sorted by length, so that a batch wastes little on padding. 8,192 for batches of 100,000."""
     eval_every: int = 250
     threads: int = 2
-
-
-@dataclass(frozen=True)
-class Row:
-    """One pair as tokens. `weights` is 0 on the prompt, 1 or `copy_weight` on the page; same length as `input_ids`."""
-
-    input_ids: list[int]
-    weights: list[float]
-
-
-def copied_spans(pair: Pair) -> Iterator[tuple[int, int]]:
-    """Character ranges of the output that repeat the prompt: its words, and for an edit also the page's texts and what changed."""
-    for text in map(escape, pair.copied):
-        start = pair.output.find(text)
-        while text and start >= 0:
-            yield start, start + len(text)
-            start = pair.output.find(text, start + len(text))
-    if pair.input:
-        known, start = set(pair.input.split("\n")), 0
-        for line in pair.output.split("\n"):
-            if line not in known:
-                yield start, start + len(line)
-            start += len(line) + 1
-        for said in TEXTS.finditer(pair.output):
-            yield said.span(1)
-
-
-def encode_pair(pair: Pair, tokenizer: PreTrainedTokenizerFast, copy_weight: float) -> Row:
-    """Prompt in the `plain` format, page, EOS, with the weight of each token in the loss."""
-    prompt = prompt_ids(tokenizer, format_prompt("plain", pair.instruction, pair.input or None))
-    page = tokenizer.backend_tokenizer.encode(pair.output, add_special_tokens=False)
-    heavy = bytearray(len(pair.output) + 1)
-    for start, end in copied_spans(pair):
-        heavy[start:end] = b"\1" * (end - start)
-    weights = [copy_weight if any(heavy[start:end]) and end - start < 40 else 1.0 for start, end in page.offsets]
-    return Row(
-        [*prompt, *page.ids, tokenizer.eos_token_id],
-        [*([0.0] * len(prompt)), *weights, 1.0],
-    )
-
-
-def pool_batches(
-    seed: int, tokenizer: PreTrainedTokenizerFast, config: PretrainConfig
-) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """One pool's batches in the order in which they are trained on: ids and weights, each (batch, seq_len)."""
-    pieces, rng = Pieces(tokenizer), Random(seed)
-    rows = []
-    for pair in pairs(seed, POOL, edits=config.edits):
-        if rng.random() < config.reworded:
-            pair = reword(pair, pieces, rng, share=rng.uniform(0.3, 1.0))
-        rows.append(encode_pair(pair, tokenizer, config.copy_weight))
-    rows = sorted((row for row in rows if len(row.input_ids) <= config.context), key=lambda row: len(row.input_ids))
-    batches, index = [], 0
-    while index < len(rows):
-        count = 1
-        while index + count < len(rows):
-            width = -(-len(rows[index + count].input_ids) // 64) * 64
-            if width * (count + 1) > config.batch_tokens:
-                break
-            count += 1
-        chosen = rows[index : index + count]
-        width = -(-len(chosen[-1].input_ids) // 64) * 64
-        ids = torch.full((count, width), tokenizer.pad_token_id)
-        weights = torch.zeros(count, width)
-        for i, row in enumerate(chosen):
-            ids[i, : len(row.input_ids)] = torch.tensor(row.input_ids)
-            weights[i, : len(row.weights)] = torch.tensor(row.weights)
-        batches.append((ids, weights))
-        index += count
-    order = torch.randperm(len(batches), generator=torch.Generator().manual_seed(seed)).tolist()
-    return [batches[i] for i in order]
-
-
-def stream_batches(
-    config: PretrainConfig, tokenizer: PreTrainedTokenizerFast, pool: int, skip: int
-) -> Iterator[tuple[int, int, torch.Tensor, torch.Tensor]]:
-    """Endless (pool, batch number in it, ids, weights) from a place on, made one pool ahead in a thread."""
-    queue: Queue[tuple[int, list[tuple[torch.Tensor, torch.Tensor]]]] = Queue(maxsize=1)
-
-    def produce() -> None:
-        number = pool
-        while True:
-            queue.put((number, pool_batches(config.seed * POOL_STRIDE + number, tokenizer, config)))
-            number += 1
-
-    Thread(target=produce, daemon=True).start()
-    while True:
-        number, batches = queue.get()
-        for i, (ids, weights) in enumerate(batches):
-            if number > pool or i >= skip:
-                yield number, i + 1, ids, weights
+    workers: int = 1
+    """Processes that make pairs; one makes 100,000 tokens a second. The pairs do not depend on how many there are."""
 
 
 def token_losses(
@@ -200,14 +106,12 @@ def make_optimizers(model: LlamaForCausalLM, config: PretrainConfig) -> list[tor
 
 
 @torch.no_grad()
-def held_out_loss(
-    model: LlamaForCausalLM, batches: list[tuple[torch.Tensor, torch.Tensor]], device: str
-) -> tuple[float, float]:
+def held_out_loss(model: LlamaForCausalLM, batches: list[Batch], device: str) -> tuple[float, float]:
     """Mean loss of copied tokens and of all others on pairs that training never sees, in nats per token."""
     sums = torch.zeros(2, 2)
-    for ids, weights in batches:
+    for batch in batches:
         with torch.autocast(device, torch.bfloat16):
-            losses, w = token_losses(model, ids.to(device), weights.to(device))
+            losses, w = token_losses(model, *on_device(batch, device))
         for i, chosen in enumerate((w > 1, w == 1)):
             sums[i] += torch.tensor([losses[chosen].sum().item(), chosen.sum().item()])
     return (sums[0, 0] / sums[0, 1].clamp(min=1)).item(), (sums[1, 0] / sums[1, 1].clamp(min=1)).item()
@@ -218,6 +122,8 @@ def build(config: PretrainConfig) -> tuple[LlamaForCausalLM, PreTrainedTokenizer
     sample = list(pairs(config.seed * POOL_STRIDE - 1, 6000, edits=0.0))
     lines = frequent_lines((pair.output for pair in sample), share=0.004)
     texts = [text for pair in sample for text in (pair.instruction, pair.output)]
+    rng = Random(config.seed)
+    texts += [text for _ in range(round(len(sample) * config.snippets)) for text in snippet(rng)]
     tokenizer = train_tokenizer(texts, lines, config.vocab_size, config.context)
     torch.manual_seed(config.seed)
     model = LlamaForCausalLM(
@@ -270,31 +176,30 @@ def pretrain(config: PretrainConfig) -> Path:
         for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
     (out / "config.json").write_text(json.dumps(asdict(config), indent=2) + "\n")
-    held_out = pool_batches(HELD_OUT_SEED, tokenizer, config)
+    held_out = pool_batches(HELD_OUT_SEED, tokenizer, replace(config, pool=512, batch_tokens=6144))
     parameters = sum(p.numel() for p in model.parameters())
     print(f"{parameters / 1e6:.1f} M parameters, {len(tokenizer)} tokens, on {device}.", flush=True)
     began, tokens_before = time.monotonic(), state["tokens"]
     seconds_before, mean = state["seconds"], math.nan
-    stream = stream_batches(config, tokenizer, state["pool"], state["skip"])
+    stream = stream_batches(config, out / "base", state["pool"], state["skip"])
     for step in range(state["step"], config.steps):
         pool, skip, ids, weights = next(stream)
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate(step, config)
         with torch.autocast(device, torch.bfloat16):
-            losses, w = token_losses(model, ids.to(device), weights.to(device))
+            losses, w = token_losses(model, *on_device((ids, weights), device))
         loss = (losses * w).sum() / w.sum()
-        if not torch.isfinite(loss):
-            raise RuntimeError(
-                f"The loss became {loss.item()} at step {step} (pool {pool}); the last checkpoint is kept."
-            )
+        value = loss.item()
+        if not math.isfinite(value):
+            raise RuntimeError(f"The loss became {value} at step {step} (pool {pool}); the last checkpoint is kept.")
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()
-        state["tokens"] += ids.numel()
-        mean = loss.item() if math.isnan(mean) else 0.98 * mean + 0.02 * loss.item()
+        state["tokens"] += ids.size
+        mean = value if math.isnan(mean) else 0.98 * mean + 0.02 * value
         done = step + 1
         if done % 25 == 0 or done == config.steps:
             seconds = time.monotonic() - began
@@ -332,6 +237,7 @@ def pretrain(config: PretrainConfig) -> Path:
             torch.save(checkpoint, state_file.with_suffix(".tmp"))
             state_file.with_suffix(".tmp").replace(state_file)
             save(model, tokenizer, out / "base")
+    stream.close()
     return out / "base"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from train.synthetic import restyle, words
+from train.synthetic import aside, restyle, words
 from train.synthetic.asks import KINDS
 from train.synthetic.change import Edit, Page, Span
 from train.synthetic.draft import escape
@@ -523,4 +523,6 @@ def make_edit(page: Page, rng: Random) -> Edit:
             ):
                 opening = ""
             edit.asked = opening + edit.asked
+            if rng.random() < 0.08:
+                edit.asked = aside.added(edit.asked, rng)
             return edit

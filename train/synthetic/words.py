@@ -313,3 +313,10 @@ def distinct(rng: Random, make: object, count: int) -> list[str]:
         text = str(make(rng))
         found.setdefault(text.lower(), text)
     return list(found.values())
+
+
+def listing(parts: list[str], rng: Random) -> str:
+    """ "a, b and c", with one of several joints before the last."""
+    return (
+        ", ".join(parts[:-1]) + (rng.choice((" and ", " and ", ", and ", ", ")) if len(parts) > 1 else "") + parts[-1]
+    )
