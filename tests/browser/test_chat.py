@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -656,21 +657,43 @@ def test_on_a_phone_everything_fits(scripted: Server, tabs: Any) -> None:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """app.py as it is, but that `held` can stop its model in the middle of a page."""
     folder = tmp_path_factory.mktemp("demo")
-    yield from run_server(folder, "app.py", HTMLGEN_MODEL="demo", HTMLGEN_QUANTIZATION="4bit", HTMLGEN_ADAPTER="")
+    env = {
+        "HTMLGEN_MODEL": "demo",
+        "HTMLGEN_QUANTIZATION": "4bit",
+        "HTMLGEN_ADAPTER": "",
+        "HTMLGEN_HOLD": str(folder / "hold"),
+    }
+    yield from run_server(folder, "tests/browser/held_app.py", **env)
+
+
+@contextmanager
+def held(server: Server, tokens: int) -> Iterator[None]:
+    """While it lasts, every page of the demo model waits after so many tokens, however fast the machine is."""
+    hold = server.script.parent / "hold"
+    hold.write_text(str(tokens))
+    try:
+        yield
+    finally:
+        hold.unlink()
 
 
 def test_the_demo_models_page_draws_itself_and_its_script_runs_once(demo: Server, tabs: Any, screenshots: Path) -> None:
     tab = tabs(demo, size=(1440, 900))
-    tab.page.get_by_role("button", name="To-do list").click()
-    frame = tab.frame()
-    identity = frame.evaluate("window.documentId")
-    debugger = tab.page.context.new_cdp_session(frame)
-    ran: list[str] = []
-    debugger.on("Debugger.scriptParsed", lambda script: "/pages/" in script["url"] and ran.append(script["hash"]))
-    debugger.send("Debugger.enable")  # tells of the scripts before, too
+    elements = "document.querySelectorAll('*').length"
+    with held(demo, 20):
+        tab.page.get_by_role("button", name="To-do list").click()
+        frame = tab.frame()
+        frame.wait_for_function(f"{elements} > 3")  # what every document has is there, and more
+        assert frame.evaluate("document.readyState") == "loading"
+        identity, drawn = frame.evaluate("window.documentId"), frame.evaluate(elements)
+        debugger = tab.page.context.new_cdp_session(frame)
+        ran: list[str] = []
+        debugger.on("Debugger.scriptParsed", lambda script: "/pages/" in script["url"] and ran.append(script["hash"]))
+        debugger.send("Debugger.enable")  # tells of the scripts before, too
     assert tab.wait_finished(seconds=SLOW).startswith("Finished")
-    assert len(growth(tab)) >= 3, growth(tab)
+    assert frame.evaluate(elements) > drawn
     assert frame.evaluate("window.documentId") == identity
     assert len(tab.loads) == len(tab.navigations) == 1
     scripts = frame.locator("script").count()
@@ -682,9 +705,10 @@ def test_the_demo_models_page_draws_itself_and_its_script_runs_once(demo: Server
 
 def test_the_demo_model_changes_its_page_and_is_stopped(demo: Server, tabs: Any, screenshots: Path) -> None:
     tab = tabs(demo, size=(1440, 900), color_scheme="light")
-    tab.page.locator("#starters button").first.click()
-    expect(tab.frame().locator("body *").nth(6)).to_be_attached(timeout=SLOW * 1000)
-    tab.page.screenshot(path=screenshots / "screenshot.png")
+    with held(demo, 120):
+        tab.page.locator("#starters button").first.click()
+        expect(tab.frame().locator("body *").nth(6)).to_be_attached(timeout=SLOW * 1000)
+        tab.page.screenshot(path=screenshots / "screenshot.png")
     assert tab.wait_finished(seconds=SLOW).startswith("Finished")
     before = tab.page_id, demo.source(tab.page_id)
     tab.say("make the header green")
@@ -695,11 +719,12 @@ def test_the_demo_model_changes_its_page_and_is_stopped(demo: Server, tabs: Any,
     assert "Sunny Crumb" in after[1], "the change begins from the page that was there"
     expect(tab.answers.last.locator(".pc-version")).to_have_text("v2")
     tab.page.get_by_text("New page").click()
-    tab.say("A pricing page with three plans: Free, Pro and Team")
-    third = "[...document.querySelectorAll('.pc')][2]?.querySelectorAll('.pc-row').length > 3"
-    tab.page.wait_for_function(third)  # a page takes it two seconds
-    tab.page.locator("#stop-button").click()
-    assert tab.wait_finished(3, seconds=20).startswith("Stopped")
+    with held(demo, 60):
+        tab.say("A pricing page with three plans: Free, Pro and Team")
+        third = "[...document.querySelectorAll('.pc')][2]?.querySelectorAll('.pc-row').length > 3"
+        tab.page.wait_for_function(third, timeout=SLOW * 1000)
+        tab.page.locator("#stop-button").click()
+        assert tab.wait_finished(3).startswith("Stopped")
     kept = demo.source(tab.page_id)
     assert kept.count("\n") >= 3
     assert "</html>" not in kept
