@@ -216,7 +216,7 @@ def pretrain(config: PretrainConfig) -> Path:
             entry = {
                 "step": done,
                 "tokens": state["tokens"],
-                "seconds": round(seconds_before + time.monotonic() - began),
+                "seconds": round(seconds_before + time.monotonic() - began, 1),
                 "loss": round(mean, 4),
                 "held_out_copied": round(copied, 4),
                 "held_out_rest": round(rest, 4),
