@@ -13,7 +13,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from train.synthetic import PAGE_LIMIT, Pair, pairs
-from train.synthetic.asks import KINDS
+from train.synthetic.catalogue import KINDS
 from train.synthetic.checker import check, kind_of
 from train.synthetic.command import add_arguments, run
 from train.synthetic.palette import HUES, PALETTES, STYLES, channels, contrast

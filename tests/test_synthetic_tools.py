@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from train.synthetic.asks import KINDS
+from train.synthetic.catalogue import KINDS
 from train.synthetic.draft import Ask, look
 
 sync_api = pytest.importorskip("playwright.sync_api")

@@ -15,9 +15,11 @@ from random import Random
 from typing import Any
 
 from train.synthetic import aside, asks, phrasing
+from train.synthetic.catalogue import KINDS
 from train.synthetic.change import Page, apply
 from train.synthetic.draft import Ask, Draft, Look, escape, look
 from train.synthetic.edits import make_edit
+from train.synthetic.keyboard import finish
 
 PAGE_LIMIT = 4096
 """Bytes: no page is longer."""
@@ -37,7 +39,7 @@ class Pair:
     output: str
     """The complete document, from `<!DOCTYPE html>` to `</html>`."""
     kind: str
-    """The kind of page, a key of `asks.KINDS`."""
+    """The kind of page, a key of `catalogue.KINDS`."""
     spec: dict[str, Any]
     """What `checker.check` verifies; JSON-able."""
     copied: tuple[str, ...]
@@ -63,7 +65,7 @@ def _build(rng: Random, *, lower: bool) -> tuple[Ask, Look, Draft]:
         if lower:
             asks.lowered(ask)
         chosen = look(ask, rng)
-        draft = asks.KINDS[ask.kind].build(ask, chosen, rng)
+        draft = KINDS[ask.kind].build(ask, chosen, rng)
         if len(draft.html.encode()) <= PAGE_LIMIT:
             return ask, chosen, draft
 
@@ -82,7 +84,7 @@ def _new(rng: Random) -> Pair:
 def _unasked(rng: Random) -> Pair:
     """A message that asks for no page, and a page that says welcome, closed like any other."""
     ask = Ask("landing")
-    draft = asks.KINDS["landing"].build(ask, look(ask, rng), rng)
+    draft = KINDS["landing"].build(ask, look(ask, rng), rng)
     spec = {"kind": "landing", "title": draft.title, "heading": draft.heading, "phrasing": "nonsense"}
     return Pair(aside.nonsense(rng), "", draft.html, "landing", spec, ())
 
@@ -117,7 +119,7 @@ def _edited(rng: Random) -> Pair:
     ask, chosen, draft = _build(rng, lower=lower)
     edit = make_edit(Page(ask, chosen, draft, lower), rng)
     after, kept = apply(draft.html, edit.spans)
-    instruction, copied = phrasing.finish(edit.asked, rng, lower=lower)
+    instruction, copied = finish(edit.asked, rng, lower=lower)
     copied = tuple(text for text in copied if text in instruction and escape(text) in after)
     spec = {
         "kind": ask.kind,

@@ -14,7 +14,7 @@ import html5lib
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString, Tag
 
-from train.synthetic.asks import KINDS
+from train.synthetic.catalogue import KINDS
 from train.synthetic.palette import PALETTES, STYLES, distance, luminance
 
 

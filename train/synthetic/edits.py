@@ -10,10 +10,10 @@ from collections.abc import Callable
 from random import Random
 
 from train.synthetic import aside, restyle, words
-from train.synthetic.asks import KINDS
+from train.synthetic.catalogue import KINDS
 from train.synthetic.change import Edit, Page, Span
+from train.synthetic.clauses import article, marked, quoted
 from train.synthetic.draft import escape
-from train.synthetic.phrasing import article, marked, quoted
 from train.synthetic.translations import LANGUAGES, TRANSLATIONS
 
 
