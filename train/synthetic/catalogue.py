@@ -52,47 +52,47 @@ _SUBMIT = ("Send", "Submit", "Go", "Continue", "Next", "Let's go", "Send it")
 _LIST = (
     Kind(
         "landing", kinds.landing,
-        ("landing page", "landing page", "website", "home page", "homepage", "page", "web page", "site", "one-page
-         site", "start page", "front page", "business page", "company website", "web presence", "marketing page",
-         "promo page", "webpage", "single page website", "shop website"),
+        ("landing page", "landing page", "website", "home page", "homepage", "page", "web page", "site",
+         "one-page site", "start page", "front page", "business page", "company website", "web presence",
+         "marketing page", "promo page", "webpage", "single page website", "shop website"),
         "trade", 16, ("feature", "features"), words.feature, 2, 4, 0.4,
         ("Get started", "Join now", "Try it", "Learn more"), (".hero .btn", "h3"),
     ),
     Kind(
         "login", forms.login,
         ("login page", "login page", "login form", "log in page", "sign-in page", "login screen", "sign in form",
-         "page to log in", "login", "sign-in", "members' log-in", "page where customers log in", "page where our staff
-         can sign in", "account access page", "login box"),
+         "page to log in", "login", "sign-in", "members' log-in", "page where customers log in",
+         "page where our staff can sign in", "account access page", "login box"),
         "brand", 6, ("field", "fields"), _lower_field, 2, 4, 0.25, ("Log in", "Enter", "Sign in", "Let me in"),
         ("form label input", "form button"),
     ),
     Kind(
         "signup", forms.signup,
-        ("sign-up page", "signup page", "sign up form", "registration form", "registration page", "create account
-         page", "page to sign up", "registration", "sign-up", "join page", "new account form", "membership form", "page
-         where people can register", "form to become a member", "enrolment form"),
+        ("sign-up page", "signup page", "sign up form", "registration form", "registration page",
+         "create account page", "page to sign up", "registration", "sign-up", "join page", "new account form",
+         "membership form", "page where people can register", "form to become a member", "enrolment form"),
         "brand", 5, ("field", "fields"), _lower_field, 2, 5, 0.4, ("Sign up", "Join", "Create account", "Register"),
         ("form label input", "form button"),
     ),
     Kind(
         "contact", forms.contact,
-        ("contact page", "contact form", "contact us page", "feedback form", "contact", "contact us", "page to write
-         to us", "inquiry form", "message form", "page where people can reach us", "page with a contact form", "form to
-         send us a message"),
+        ("contact page", "contact form", "contact us page", "feedback form", "contact", "contact us",
+         "page to write to us", "inquiry form", "message form", "page where people can reach us",
+         "page with a contact form", "form to send us a message"),
         "trade", 6, ("field", "fields"), _lower_field, 2, 5, 0.4, _SUBMIT, ("form label", "form button"),
     ),
     Kind(
         "booking", forms.booking,
         ("booking page", "booking form", "reservation page", "appointment form", "reservation form", "booking",
-         "reservation", "appointment page", "page to book a visit", "page where guests can reserve", "online booking",
-         "page to make an appointment", "scheduling page"),
+         "reservation", "appointment page", "page to book a visit", "page where guests can reserve",
+         "online booking", "page to make an appointment", "scheduling page"),
         "trade", 5, ("field", "fields"), _lower_field, 3, 5, 0.4, ("Book now", "Reserve", "Book it", "Confirm"),
         ("form label input", "form button"),
     ),
     Kind(
         "newsletter", forms.newsletter,
-        ("newsletter page", "newsletter sign-up", "subscribe page", "mailing list page", "newsletter", "newsletter
-         form", "email list sign-up", "page to subscribe to our news", "subscription form"),
+        ("newsletter page", "newsletter sign-up", "subscribe page", "mailing list page", "newsletter",
+         "newsletter form", "email list sign-up", "page to subscribe to our news", "subscription form"),
         "brand", 2, ("field", "fields"), _lower_field, 2, 3, 0.15, ("Subscribe", "Sign me up", "Join"),
         ("form label input", "form button"),
     ),
@@ -104,29 +104,29 @@ _LIST = (
     ),
     Kind(
         "portfolio", kinds.portfolio,
-        ("portfolio", "portfolio", "portfolio page", "portfolio site", "personal site", "personal website", "work
-         samples page", "page to show my work", "page with my projects", "online portfolio", "showcase", "page that
-         presents my work"),
+        ("portfolio", "portfolio", "portfolio page", "portfolio site", "personal site", "personal website",
+         "work samples page", "page to show my work", "page with my projects", "online portfolio", "showcase",
+         "page that presents my work"),
         "person", 6, ("project", "projects"), words.titled, 2, 5, 0.4, ("Hire me", "Say hello", "See my work"),
         ("figcaption",),
     ),
     Kind(
         "gallery", kinds.gallery,
-        ("gallery", "photo gallery", "gallery page", "image gallery", "picture gallery", "photo page", "picture page",
-         "photo album", "photo collection", "exhibition page", "page with pictures"),
+        ("gallery", "photo gallery", "gallery page", "image gallery", "picture gallery", "photo page",
+         "picture page", "photo album", "photo collection", "exhibition page", "page with pictures"),
         "work", 4, ("photo", "photos"), words.titled, 2, 6, 0.45, (), ("figcaption",),
     ),
     Kind(
         "blog", kinds.blog,
-        ("blog post", "blog post", "article", "blog article", "blog page", "post", "blog", "blog entry", "story for
-         the blog", "essay page", "news article"),
+        ("blog post", "blog post", "article", "blog article", "blog page", "post", "blog", "blog entry",
+         "story for the blog", "essay page", "news article"),
         "work", 5, ("section", "sections"), words.titled, 2, 4, 0.4, (), ("article h2",),
     ),
     Kind(
         "pricing", kinds.pricing,
         ("pricing page", "pricing page", "pricing table", "price page", "plans page", "price list", "prices",
-         "pricing", "plan comparison", "page with our prices", "subscription plans", "rates page", "tariffs", "fee
-         overview"),
+         "pricing", "plan comparison", "page with our prices", "subscription plans", "rates page", "tariffs",
+         "fee overview"),
         "brand", 6, ("plan", "plans"), words.plan, 2, 4, 0.65, ("Buy now", "Choose", "Start", "Get it"),
         (".price", "h3"),
     ),
@@ -144,35 +144,35 @@ _LIST = (
     ),
     Kind(
         "event", kinds.event,
-        ("event page", "event page", "party invitation", "concert page", "conference page", "festival page", "event",
-         "invitation", "invitation page", "concert announcement", "page for our party", "meetup page", "workshop page",
-         "open day page", "celebration page", "birthday invitation"),
+        ("event page", "event page", "party invitation", "concert page", "conference page", "festival page",
+         "event", "invitation", "invitation page", "concert announcement", "page for our party", "meetup page",
+         "workshop page", "open day page", "celebration page", "birthday invitation"),
         "work", 6, ("programme item", "programme items"), words.titled, 2, 4, 0.35,
         ("Get tickets", "Join us", "RSVP", "Buy tickets"), (".steps li", ".hero .btn"),
     ),
     Kind(
         "table", kinds.table,
-        ("table", "data table", "table page", "page with a table", "overview table", "list as a table", "spreadsheet
-         page", "table of data", "comparison table", "chart with rows and columns", "timetable"),
+        ("table", "data table", "table page", "page with a table", "overview table", "list as a table",
+         "spreadsheet page", "table of data", "comparison table", "chart with rows and columns", "timetable"),
         "work", 5, ("column", "columns"), words.column, 2, 5, 0.7, (), ("table th", "table td"),
     ),
     Kind(
         "resume", kinds.resume,
-        ("resume", "résumé", "CV", "resume page", "cv page", "curriculum vitae", "online CV", "my CV", "resume site",
-         "job application page", "profile page"),
+        ("resume", "résumé", "CV", "resume page", "cv page", "curriculum vitae", "online CV", "my CV",
+         "resume site", "job application page", "profile page"),
         "person", 4, ("skill", "skills"), words.skill, 2, 5, 0.5, (), (".tags li",),
     ),
     Kind(
         "product", kinds.product,
-        ("product page", "product page", "shop page", "product detail page", "product", "product presentation", "sales
-         page", "page to sell it", "item page", "page with a buy button", "article page in our shop"),
+        ("product page", "product page", "shop page", "product detail page", "product", "product presentation",
+         "sales page", "page to sell it", "item page", "page with a buy button", "article page in our shop"),
         "work", 5, ("feature", "features"), words.feature, 2, 4, 0.45,
         ("Buy now", "Add to cart", "Order", "Get yours"), (".price", "button"),
     ),
     Kind(
         "dashboard", kinds.dashboard,
-        ("dashboard", "admin dashboard", "stats page", "analytics dashboard", "overview", "KPI page", "control panel",
-         "metrics page", "report page", "numbers at a glance", "admin page", "monitoring page"),
+        ("dashboard", "admin dashboard", "stats page", "analytics dashboard", "overview", "KPI page",
+         "control panel", "metrics page", "report page", "numbers at a glance", "admin page", "monitoring page"),
         "brand", 4, ("number", "numbers"), words.column, 2, 5, 0.45, (), (".bars", "h3"),
     ),
     Kind(
@@ -188,8 +188,8 @@ _LIST = (
     ),
     Kind(
         "soon", forms.soon,
-        ("coming soon page", "launch page", "under construction page", "coming soon", "teaser page", "pre-launch
-         page", "launching soon page", "placeholder page", "opening soon page"),
+        ("coming soon page", "launch page", "under construction page", "coming soon", "teaser page",
+         "pre-launch page", "launching soon page", "placeholder page", "opening soon page"),
         "brand", 2, buttons=("Notify me", "Tell me", "Keep me posted"), required=(".soon form",),
     ),
     Kind(
@@ -200,8 +200,9 @@ _LIST = (
     ),
     Kind(
         "counter", tools.counter,
-        ("counter", "click counter", "counter app", "counter with plus and minus buttons", "tally counter", "page that
-         counts clicks", "counting tool", "plus and minus counter", "up and down counter", "score counter"),
+        ("counter", "click counter", "counter app", "counter with plus and minus buttons", "tally counter",
+         "page that counts clicks", "counting tool", "plus and minus counter", "up and down counter",
+         "score counter"),
         "tool", 3, buttons=("Clear", "Start over", "Back to zero"), required=("output", "button[onclick]", "script"),
     ),
     Kind(
@@ -211,28 +212,29 @@ _LIST = (
     ),
     Kind(
         "todo", tools.todo,
-        ("to-do list", "to-do list", "todo list", "todo app", "to-do app", "task list", "checklist", "shopping list",
-         "list to tick things off", "things-to-do list", "reminder list", "packing list", "to do page"),
+        ("to-do list", "to-do list", "todo list", "todo app", "to-do app", "task list", "checklist",
+         "shopping list", "list to tick things off", "things-to-do list", "reminder list", "packing list",
+         "to do page"),
         "tool", 5, ("task", "tasks"), words.task, 2, 4, 0.4, ("Add", "Add task", "Save", "Plus"),
         ("#list li", "input", "script"),
     ),
     Kind(
         "tabs", tools.tabs,
-        ("page with tabs", "tabs", "tabbed page", "tab component", "tab view", "tab bar with panels", "content in
-         tabs", "page split into tabs", "tab panel", "tabbed interface"),
+        ("page with tabs", "tabs", "tabbed page", "tab component", "tab view", "tab bar with panels",
+         "content in tabs", "page split into tabs", "tab panel", "tabbed interface"),
         "tool", 3, ("tab", "tabs"), words.feature, 2, 4, 0.65, (), ("[role=tab]", ".panel", "script"),
     ),
     Kind(
         "calculator", tools.calculator,
-        ("calculator", "calculator", "simple calculator", "calculator app", "pocket calculator", "calc", "adding
-         machine", "calculator page", "tool to add and multiply", "desktop calculator", "little calculator"),
+        ("calculator", "calculator", "simple calculator", "calculator app", "pocket calculator", "calc",
+         "adding machine", "calculator page", "tool to add and multiply", "desktop calculator", "little calculator"),
         "tool", 4, required=("output", "#keys", "script"),
     ),
     Kind(
         "theme", tools.theme,
-        ("page with a dark mode switch", "dark mode toggle", "light and dark mode switch", "theme switcher", "page
-         with a dark mode button", "day and night switch", "page that can go dark", "light/dark toggle", "button for
-         dark mode", "page with day and night mode", "colour mode toggle"),
+        ("page with a dark mode switch", "dark mode toggle", "light and dark mode switch", "theme switcher",
+         "page with a dark mode button", "day and night switch", "page that can go dark", "light/dark toggle",
+         "button for dark mode", "page with day and night mode", "colour mode toggle"),
         "tool", 3, buttons=("Lights off", "Dark mode", "Night mode"), required=("button[onclick]",),
     ),
 )
