@@ -58,7 +58,7 @@ class Recorder:
         self._task = asyncio.create_task(self._run())
         begun = asyncio.create_task(self._begun.wait())
         try:
-            await asyncio.wait((begun, self._task), timeout=HEAD_START)
+            await asyncio.wait((begun, self._task), timeout=HEAD_START, return_when=asyncio.FIRST_COMPLETED)
         finally:
             begun.cancel()
         return self.version

@@ -85,6 +85,13 @@ async def test_a_generation_with_a_record_is_kept_with_all_that_made_it(store: S
     assert end.page.owner == "ann"
 
 
+async def test_a_page_opens_as_soon_as_its_row_is_there(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("htmlgen.recorder.HEAD_START", 3_600.0)
+    studio = await ready(store)
+    events = await asyncio.wait_for(collect(studio), 30)
+    assert opened(events).version is not None
+
+
 async def test_without_a_record_or_a_store_nothing_is_kept_and_nothing_is_said_of_it(store: Store) -> None:
     for studio, record in ((await ready(store), None), (await ready(None), ANN)):
         end = finished(await collect(studio, record=record))
