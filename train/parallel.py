@@ -35,9 +35,9 @@ def shard(loss: SummedLoss, accelerator: Accelerator) -> None:
     """Splits every parameter over the processes, in place: each decoder layer is gathered when its turn comes.
 
     Raises:
-        SettingsError: there is one process only, or the base is quantised in a way that cannot be split.
+        SettingsError: nothing started it as one of several processes, or the base is quantised in a way that cannot be split.
     """
-    if accelerator.num_processes == 1:
+    if not torch.distributed.is_initialized():
         raise SettingsError("--parallel fsdp splits the base over processes and there is one. Start it with torchrun.")
     base = loss.model.get_base_model()  # type: ignore[operator]
     for module in loss.modules():
