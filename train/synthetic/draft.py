@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import TYPE_CHECKING
 
 from train.synthetic.palette import PALETTES, STYLES, Palette, Style
 from train.synthetic.stylesheet import stylesheet
 from train.synthetic.trades import Trade
+
+if TYPE_CHECKING:
+    from train.synthetic.bands import Band
 
 
 @dataclass
@@ -88,8 +92,11 @@ def page(
     extra: tuple[str, ...] = (),
     more: str | None = None,
     script: Sequence[str] = (),
+    bands: Sequence[Band] = (),
 ) -> str:
     """The whole document. `more` is the text of the middle navigation link; without it there is no navigation."""
+    extra = (*extra, *(rule for band in bands for rule in band.css))
+    main = (*main, *(line for band in bands for line in band.lines))
     css = stylesheet(
         chosen.palette,
         chosen.style,

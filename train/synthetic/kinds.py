@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from train.synthetic import words
+from train.synthetic.bands import closing, draw, quote, stats, visit
 from train.synthetic.draft import Ask, Draft, Look, escape, hero, page, pick_items
 from train.synthetic.trades import GENERIC_OFFERS
 
@@ -119,9 +120,12 @@ def _lead(ask: Ask, rng: Random) -> str:
 
 GRID = ("hero", "btn", "lead", "grid", "card", "text")
 MARK = (
-    '.card::before{content:"";display:block;width:44px;height:6px;margin-bottom:20px;border-radius:9px;'
-    "background:var(--main)}"
+    '.card::before{content:"✦";display:grid;place-items:center;width:48px;height:48px;margin-bottom:20px;border-radius:14px;'
+    "background:var(--main);color:var(--on);font-size:1.3em}\n"
+    '.card:nth-child(2n)::before{content:"◆"}\n'
+    '.card:nth-child(3n)::before{content:"●"}'
 )
+"""A sign on each card, three in turns."""
 ART = (
     ".art{height:200px;border-radius:var(--round);background:radial-gradient(circle at 70% 30%,#fff 11%,#fff0 12%),"
     "linear-gradient(160deg,#fff0 58%,var(--main) 59%),linear-gradient(205deg,#fff0 48%,var(--from) 49%),var(--line)}"
@@ -146,7 +150,8 @@ def landing(ask: Ask, chosen: Look, rng: Random) -> Draft:
         "</div>",
         "</section>",
     ]
-    html = page(ask, chosen, title, main, blocks=GRID, extra=(MARK,), more="Offers")
+    bands = draw(rng, (0.5, stats), (0.5, quote), (0.5, closing(button)))
+    html = page(ask, chosen, title, main, blocks=GRID, extra=(MARK,), more="Offers", bands=bands)
     return Draft(title, title, html, "main h3", items, lines, _card_maker, button)
 
 
@@ -166,7 +171,9 @@ def about(ask: Ask, chosen: Look, rng: Random) -> Draft:
         "</div>",
         "</section>",
     ]
-    html = page(ask, chosen, title, main, blocks=("hero", "lead", "grid", "card", "text"), extra=(MARK,), more="Story")
+    bands = draw(rng, (0.6, stats), (0.5, quote), (0.4, visit))
+    blocks = ("hero", "lead", "grid", "card", "text")
+    html = page(ask, chosen, title, main, blocks=blocks, extra=(MARK,), more="Story", bands=bands)
     return Draft(title, heading, html, "main h3", items, lines, _card_maker, "")
 
 
@@ -195,6 +202,7 @@ def portfolio(ask: Ask, chosen: Look, rng: Random) -> Draft:
         blocks=("hero", "btn", "lead", "grid"),
         extra=(ART, "figure{margin:0}", FLIP, "figcaption{margin-top:12px;font-weight:700}"),
         more="Work",
+        bands=draw(rng, (0.5, quote), (0.5, closing(button))),
     )
     return Draft(title, title, html, "figcaption", items, lines, _work, button)
 
@@ -211,7 +219,8 @@ def gallery(ask: Ask, chosen: Look, rng: Random) -> Draft:
     lead = rng.choice(("Moments worth keeping.", "A small walk through our pictures.", "Light, colour and quiet."))
     main = [*hero(title, lead), '<section id="more">', '<div class="grid">', *lines, "</div>", "</section>"]
     extra = (ART, "figure{margin:0}", FLIP, "figcaption{margin-top:12px;color:var(--soft)}")
-    html = page(ask, chosen, title, main, blocks=("hero", "lead", "grid"), extra=extra, more="Pictures")
+    bands = draw(rng, (0.5, quote), (0.2, visit))
+    html = page(ask, chosen, title, main, blocks=("hero", "lead", "grid"), extra=extra, more="Pictures", bands=bands)
     return Draft(title, title, html, "figcaption", items, lines, _work, "")
 
 
@@ -228,6 +237,7 @@ def blog(ask: Ask, chosen: Look, rng: Random) -> Draft:
         *hero(title, f"{by} · 5 minutes to read"),
         '<section id="more">',
         "<article>",
+        '<div class="art"></div>',
         *lines,
         "</article>",
         "</section>",
@@ -238,8 +248,14 @@ def blog(ask: Ask, chosen: Look, rng: Random) -> Draft:
         title,
         main,
         blocks=("hero", "lead"),
-        extra=("article{max-width:40em;margin:auto;font-size:1.1em}", "article h2{margin-top:1.4em}"),
+        extra=(
+            ART,
+            "article{max-width:40em;margin:auto;font-size:1.1em}",
+            "article .art{height:320px;margin-top:-140px;box-shadow:0 16px 40px #0002}",
+            "article h2{margin-top:1.4em}",
+        ),
         more="Article",
+        bands=draw(rng, (0.5, quote)),
     )
     return Draft(title, title, html, "main h2", items, lines, _chapter, "")
 
@@ -275,10 +291,13 @@ def pricing(ask: Ask, chosen: Look, rng: Random) -> Draft:
             ".hero{text-align:center;padding-bottom:0}",
             ".hero .lead{margin:auto}",
             ".card:nth-child(2){border:2px solid var(--main)}",
+            '.card:nth-child(2)::before{content:"Most popular";float:right;padding:2px 12px;border-radius:99px;'
+            "background:var(--main);color:var(--on);font-size:.8em;font-weight:700}",
             ".card .price{font-size:2.4em;font-weight:800;color:var(--ink)}",
             ".card .btn{margin-top:20px}",
         ),
         more="Plans",
+        bands=draw(rng, (0.6, stats), (0.5, quote)),
     )
     return Draft(title, heading, html, "main h3", items, lines, lambda r, t: _plan(t, r.choice(usual), button), button)
 
@@ -306,6 +325,7 @@ def faq(ask: Ask, chosen: Look, rng: Random) -> Draft:
         blocks=("hero", "lead", "card", "text"),
         extra=("details{margin-bottom:16px}", "summary{font-weight:700;cursor:pointer}", "details p{margin:12px 0 0}"),
         more="Questions",
+        bands=draw(rng, (0.6, closing("")), (0.3, visit)),
     )
     return Draft(title, heading, html, "summary", items, lines, lambda r, t: _question(t, r.choice(ANSWERS)), "")
 
@@ -347,6 +367,7 @@ def menu(ask: Ask, chosen: Look, rng: Random) -> Draft:
             ".menu b{color:var(--main)}",
         ),
         more="Menu",
+        bands=draw(rng, (0.75, visit), (0.4, quote)),
     )
     return Draft(title, title, html, ".menu h3", items, lines, lambda r, t: _dish(t, r.choice(usual)), "")
 
@@ -386,6 +407,7 @@ def event(ask: Ask, chosen: Look, rng: Random) -> Draft:
             ".steps b{color:var(--main)}",
         ),
         more="Programme",
+        bands=draw(rng, (0.35, stats), (0.6, closing(button))),
     )
     return Draft(title, title, html, ".steps h3", items, lines, lambda r, t: _step(r.choice(hours), t), button)
 
@@ -451,6 +473,7 @@ def resume(ask: Ask, chosen: Look, rng: Random) -> Draft:
         "<h2>Experience</h2>",
         f'<div class="card"><h3>{jobs[0]}</h3><p>2021 – today</p></div>',
         f'<div class="card"><h3>{jobs[1]}</h3><p>2016 – 2021</p></div>',
+        '<div class="card"><h3>University</h3><p>2012 – 2016</p></div>',
         "<h2>Skills</h2>",
         '<ul class="tags">',
         *lines,
@@ -466,10 +489,12 @@ def resume(ask: Ask, chosen: Look, rng: Random) -> Draft:
         extra=(
             ".card{margin-bottom:16px}",
             ".card p{margin:0}",
+            ".card{border-left:4px solid var(--main)}",
             ".tags{display:flex;flex-wrap:wrap;gap:10px;padding:0;list-style:none}",
             ".tags li{padding:8px 18px;border:1px solid var(--main);border-radius:99px}",
         ),
         more="Experience",
+        bands=draw(rng, (0.6, quote)),
     )
     return Draft(title, title, html, ".tags li", items, lines, lambda r, t: f"<li>{escape(t)}</li>", "")
 
@@ -522,6 +547,7 @@ def product(ask: Ask, chosen: Look, rng: Random) -> Draft:
             ".price{font-size:2em;font-weight:800;color:var(--main)}",
         ),
         more="Details",
+        bands=draw(rng, (0.6, stats), (0.6, quote)),
     )
     return Draft(title, title, html, "main li", items, lines, lambda r, t: f"<li>{escape(t)}</li>", button)
 
@@ -598,6 +624,7 @@ def team(ask: Ask, chosen: Look, rng: Random) -> Draft:
             ".card p{margin:0}",
         ),
         more="People",
+        bands=draw(rng, (0.4, stats), (0.4, closing(""))),
     )
     return Draft(title, heading, html, "main h3", items, lines, lambda r, t: _member(t, r.choice(roles)), "")
 
@@ -638,5 +665,6 @@ def recipe(ask: Ask, chosen: Look, rng: Random) -> Draft:
         blocks=("hero", "lead", "grid", "card"),
         extra=("ul{padding-left:1.2em}",),
         more="Recipe",
+        bands=draw(rng, (0.5, quote)),
     )
     return Draft(title, title, html, "main li", items, lines, lambda r, t: f"<li>{escape(t)}</li>", "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from train.synthetic.palette import Palette, Style
+from train.synthetic.palette import PALETTES, Palette, Style
 
 H1 = "h1{font-size:clamp(2.2rem,6vw,4rem)}"
 H1_BIGGER = "h1{font-size:clamp(3rem,9vw,6rem)}"
@@ -74,11 +74,21 @@ def head_line(palette: Palette, style: Style, header: str | None, button: str | 
     return f"--head:{head};--headink:{headink};\n--btn:{btn};--btnink:{btnink};"
 
 
-def hero_line(style: Style) -> str:
-    """One line of `:root`: a deep gradient with white text or an airy tint with the page's ink."""
+ART = (
+    "repeating-radial-gradient(circle at 90% 20%,#fff1 0 9vw,#fff0 0 18vw)",
+    "radial-gradient(at 90% 0,#fff2,#fff0 50%),radial-gradient(at 60% 120%,#0003,#0000 60%)",
+    "repeating-linear-gradient(115deg,#fff1 0 7vw,#fff0 0 15vw)",
+    "radial-gradient(circle at 85% 110%,#fff1 28vw,#fff0 0),radial-gradient(circle at 105% 30%,#fff1 20vw,#fff0 0)",
+)
+"""What lies over a deep gradient: rings, a glow, stripes, two suns. Faint, so that white text stays readable."""
+
+
+def hero_line(palette: Palette, style: Style) -> str:
+    """One line of `:root`: a deep gradient with white text, its art by the hue, or an airy tint with the page's ink."""
     if style.deep:
-        return "--hero:repeating-radial-gradient(circle at 90% 20%,#fff1 0 9vw,#fff0 0 18vw),linear-gradient(120deg,var(--from),var(--to));--heroink:#fff;"
-    return "--hero:linear-gradient(var(--line),var(--bg));--heroink:var(--ink);"
+        art = ART[tuple(PALETTES).index((palette.hue, False)) // 2 % len(ART)]
+        return f"--hero:{art},linear-gradient(120deg,var(--from),var(--to));--heroink:#fff;"
+    return "--hero:radial-gradient(at 85% 10%,var(--line),#fff0 60%),var(--bg);--heroink:var(--ink);"
 
 
 def stylesheet(
@@ -99,7 +109,7 @@ def stylesheet(
         ":root{" + palette.accent(),
         palette.surface(),
         head_line(palette, style, header, button, "hero" in blocks),
-        *((hero_line(style),) if "hero" in blocks or "stage" in blocks else ()),
+        *((hero_line(palette, style),) if "hero" in blocks or "stage" in blocks else ()),
         style.root() + "}",
     )
     rules = (*root, *CORE, *style.extra, *LAYOUTS[layout], *(BLOCKS[name] for name in blocks), *extra)
