@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.fuzz_api import App, fuzz, scripted_app
 
-SLOW = {"chunks": ["<!DOCTYPE html><html><body>", *["<p>x</p>"] * 1_000], "delay": 0.02}
+SLOW = {"chunks": ["<!DOCTYPE html><html><body>", *["<p>x</p>"] * 10_000], "delay": 0.02}
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +54,9 @@ def test_a_stream_comes_while_it_is_written_and_frees_its_place_when_nobody_read
         pieces = answer.iter_raw()
         assert [len(next(pieces)) < 4_000 for _ in range(5)] == [True] * 5, "no compressor gathers it into blocks"
         assert running(client)
-    end = time.monotonic() + 1
+    end = time.monotonic() + 30  # unread it would be written for minutes
     while running(client):
-        assert time.monotonic() < end, "the place is still taken after a second"
+        assert time.monotonic() < end, "the place is still taken"
         time.sleep(0.02)
 
 

@@ -266,13 +266,11 @@ async def test_a_database_that_is_locked_for_a_while_holds_no_page_up_and_loses_
     other = sqlite3.connect(tmp_path / "htmlgen.db")
     other.execute("BEGIN IMMEDIATE")
     studio = await ready(store, ScriptedEngine(LONG[:100], delay=0.01))
-    started = time.monotonic()
     async with aclosing(studio.generate(ASK, record=ANN)) as events:
         async for event in events:
             if isinstance(event, PageOpened):
                 assert event.version is None
-                assert time.monotonic() - started < 3
-                other.rollback()
+                other.rollback()  # until the page opens, so it did not wait for that
             end = event
     assert isinstance(end, Finished)
     assert end.page is not None

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -176,10 +175,8 @@ def test_an_agent_that_says_nothing_is_given_up(
 ) -> None:
     monkeypatch.setattr(tunnel_module, "STARTUP_SECONDS", 1)
     stand_in.follow(silent=True)
-    began = time.monotonic()
     with pytest.raises(SharingFailed, match="within 1 seconds"):
         open_tunnel()
-    assert time.monotonic() - began < 8
 
 
 def test_an_agent_that_cannot_be_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from htmlgen.engine import Delta, GenerationRequest
 from htmlgen.errors import GenerationFailed, ModelNotFound
 from htmlgen.models import Model, find_model
 from htmlgen.presets import PRESETS
+from tests.browser.hold import held
 from tests.scripted import ScriptedEngine
 
 SCRIPT = Path(os.environ["HTMLGEN_SCRIPT"])
@@ -85,8 +86,9 @@ class FileEngine(ScriptedEngine):
             request = replace(request, sampling=replace(request.sampling, max_new_tokens=script["cut"]))
         await asyncio.sleep(script.get("first_delay", 0.0))
         chunks = [chunk.replace("{prompt}", request.instruction) for chunk in script["chunks"]]
-        async with aclosing(self.follow(request, chunks, script.get("delay", 0.0), error)) as deltas:
-            async for delta in deltas:
+        deltas = self.follow(request, chunks, script.get("delay", 0.0), error)
+        async with aclosing(deltas), aclosing(held(deltas)) as released:
+            async for delta in released:
                 yield delta
 
 
