@@ -60,11 +60,16 @@ lint: $(VENV)/.installed-dev
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
+# Two files at a time, since much of it waits for servers and browsers; what a file's tests share is made once.
+JOBS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+# In the order of their names: by its number of tests, as xdist would, the longest file comes last.
 unit: $(VENV)/.installed-dev postgresql
-	$(BIN)/python -m pytest -m "not browser and not engines"
+	$(PYTEST) --no-loadscope-reorder -m "not browser and not engines"
 
 browser: $(VENV)/.installed-dev chromium postgresql
-	$(BIN)/python -m pytest -m browser
+	$(PYTEST) -m browser
 
 # The engine over real servers, transformers serve and llama.cpp's; the latter compiles for some minutes the first time
 # (without its models that see, which take as long again).

@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Frame, Page, TimeoutError, expect
 
 from tests.browser.conftest import free_port, wait_for
 
@@ -168,8 +168,15 @@ class Tab:
         self.page.on("console", lambda message: self.console.append(message.text))
 
     def say(self, text: str) -> None:
-        self.page.locator("#chat-input").fill(text)
-        self.page.locator("#chat-submit").click()  # enabled once the chat is connected and nothing is being written
+        send = self.page.locator("#chat-submit")  # enabled once the chat is connected and nothing is being written
+        for _ in range(20):
+            self.page.locator("#chat-input").fill(text)
+            try:
+                send.click(timeout=3_000)
+            except TimeoutError:  # Chainlit may have drawn its page anew, without what was typed
+                continue
+            return
+        expect(send).to_be_enabled()
 
     @property
     def answers(self) -> Any:
