@@ -22,6 +22,13 @@ from htmlgen.presets import find_preset
 from htmlgen.prompt import write_prompt_format
 
 
+@pytest.mark.parametrize("shape", [(6,), (3, 6), (2, 3, 6)])
+def test_the_short_way_of_a_gpu_adds_the_same(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    x, a, b, output = torch.randn(shape), torch.randn(2, 6), torch.randn(8, 2), torch.randn(*shape[:-1], 8)
+    torch.testing.assert_close(adapter_set.add_lora(output, x, a, b), output + x @ a.T @ b.T)
+
+
 def sampling(seed: int = 7, tokens: int = 24) -> Sampling:
     return Sampling(temperature=1.0, top_p=1.0, top_k=0, max_new_tokens=tokens, seed=seed)
 
