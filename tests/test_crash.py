@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.trainer import preload
 from train import checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -102,12 +103,9 @@ def test_a_signal_saves_and_ends_with_its_exit_status(
 
 def zygote(kills: int, folder: Path, arguments: list[str]) -> None:
     """Imports everything once, and forks a process for each run that is to be killed."""
-    import torch
-
-    import train.fit  # noqa: F401 (the children find it imported)
     from train.__main__ import main
 
-    torch.set_num_threads(1)
+    preload()
     chance = random.Random(20)
     at = arguments.index("--out") + 1
 

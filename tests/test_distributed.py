@@ -4,12 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
+
+from tests.trainer import Trainer
 
 ROOT = Path(__file__).resolve().parent.parent
 FLAGS = (
@@ -18,18 +21,21 @@ FLAGS = (
 )
 
 
-def fit(processes: int, data: Path, base: Path, out: Path, *flags: str) -> None:
-    """Runs the command as a person would, under torchrun if there are several processes."""
-    launcher = [sys.executable, "-m"]
-    if processes > 1:
-        launcher += ["torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
-        launcher += ["-m", "--"]  # without the dashes torchrun takes --r for one of its own flags
-    command = [*launcher, "train", "fit", "--data", data, "--base", base, "--out", out, *FLAGS.split(), *flags]
+def torchrun(*arguments: Any) -> None:
+    """Runs the command in two processes as a person would."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    command = [*launcher, "-m", "--", "train", *arguments]  # without the dashes it takes --r for one of its own flags
     environment = os.environ | {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(
         list(map(str, command)), cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr[-4000:]
+
+
+@pytest.fixture(scope="module")
+def trainer() -> Iterator[Trainer]:
+    with Trainer() as trainer:
+        yield trainer
 
 
 def metrics(out: Path) -> list[dict[str, Any]]:
@@ -50,24 +56,32 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=["none", "4bit"])
 def alone(
-    request: pytest.FixtureRequest, pairs: Path, tiny_llama_dir: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[str, Path]:
-    """A quantisation, and what one process makes of the rows with it."""
+    request: pytest.FixtureRequest,
+    trainer: Trainer,
+    pairs: Path,
+    tiny_llama_dir: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[list[Any], Path]:
+    """The command for the rows with one quantisation, and what one process makes of them."""
     out = tmp_path_factory.mktemp("alone") / "run"
-    fit(1, pairs, tiny_llama_dir, out, "--gradient-accumulation", "4", "--quantization", request.param)
-    return request.param, out
+    command = ["fit", "--data", pairs, "--base", tiny_llama_dir, *FLAGS.split(), "--quantization", request.param]
+    trainer.run(*command, "--out", out, "--gradient-accumulation", "4")
+    return command, out
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
 def test_two_processes_learn_what_one_does(
-    alone: tuple[str, Path], pairs: Path, tiny_llama_dir: Path, tmp_path: Path, parallel: str
+    alone: tuple[list[Any], Path], trainer: Trainer, tmp_path: Path, parallel: str
 ) -> None:
-    quantization, out = alone
-    flags: tuple[str, ...] = ("--gradient-accumulation", "2", "--quantization", quantization, "--parallel", parallel)
+    command, out = alone
+    command = [*command, "--out", tmp_path / "two", "--gradient-accumulation", "2", "--parallel", parallel]
     if parallel == "fsdp":
-        flags += ("--gradient-checkpointing", "true")
-    fit(2, pairs, tiny_llama_dir, tmp_path / "two", *flags)
+        command += ["--gradient-checkpointing", "true"]
+    if "none" in command and parallel == "ddp":
+        torchrun(*command)
+    else:
+        trainer.run(*command, processes=2)
     one, two = metrics(out), metrics(tmp_path / "two")
     assert [line["step"] for line in two] == [line["step"] for line in one]
     for a, b in zip(one, two, strict=True):
@@ -83,5 +97,5 @@ def test_two_processes_learn_what_one_does(
     for name, tensor in expected.items():
         torch.testing.assert_close(found[name], tensor, rtol=1e-3, atol=1e-4)
     if parallel == "fsdp":  # and what was sharded goes on in other processes than it was saved by
-        fit(2, pairs, tiny_llama_dir, tmp_path / "two", *flags, "--epochs", "2", "--resume")
+        trainer.run(*command, "--epochs", "2", "--resume", processes=2)
         assert metrics(tmp_path / "two")[-1]["epoch"] == 2.0
