@@ -1,7 +1,8 @@
 """The demo model as it ships and as it is served: NF4, its adapter beside it, through the engine and the extractor, greedy.
 
 Everything is written once, in a few large batches, and each test looks at its part. What strangers typed is in
-stranger_prompts.json and was written without knowledge of the generator's phrasings.
+stranger_prompts.json: "first" and "blind" were written without knowledge of the generator's phrasings. Who last extended
+these had read "first", which therefore counts for less; "blind" came from somebody who knew nothing of the project.
 """
 
 import asyncio
@@ -28,11 +29,15 @@ HELD_OUT = [pair for pair in pairs(1_999_999_999, 20, edits=0.0)]
 MAX_NEW_TOKENS = 500
 """The longest page takes about 300, since frequent lines are tokens of their own."""
 MEGABYTES = 40
-LEAST = {"closed": 0.95, "kind": 0.75, "name": 0.58}
-MOST_LOOPS = {"starters": 0, "pairs": 1, "strangers": 1, "outside": 3}
-"""What the model in this repository reaches (1, 0.82, 0.66; 0, 0, 0 and 1 loops), less what another processor may change.
+LEAST = {
+    "first": {"closed": 0.97, "kind": 0.85, "name": 0.74},
+    "blind": {"closed": 0.92, "kind": 0.55, "name": 0.55},
+}
+MOST_LOOPS = {"starters": 0, "pairs": 1, "first": 1, "blind": 2, "outside": 2}
+"""What the model in this repository reaches (1, 0.95, 0.81 and 0.98, 0.65, 0.65; 0, 0, 0, 1 and 0 loops), less what another
+processor may change.
 
-The aim is 1, 0.8 and 0.8, and no loop at all.
+The aim is 1, 0.8 and 0.8 for both, and no loop at all.
 """
 
 STARTER_SPECS: dict[str, dict[str, Any]] = {
@@ -85,10 +90,11 @@ async def write(batches: Sequence[Sequence[str]], adapter: str | None = None, pr
 
 @pytest.fixture(scope="module")
 def served() -> dict[str, Any]:
-    """What the served model writes: "starters", "strangers", "outside" and "pairs", and its "prompt_format"."""
+    """What the served model writes: "starters", "first", "blind", "outside" and "pairs", and its "prompt_format"."""
     groups = {
         "starters": [starter.prompt for starter in STARTERS],
-        "strangers": [stranger["prompt"] for stranger in STRANGERS["inside"]],
+        "first": [stranger["prompt"] for stranger in STRANGERS["first"]],
+        "blind": [stranger["prompt"] for stranger in STRANGERS["blind"]],
         "pairs": [pair.instruction for pair in HELD_OUT],
         "outside": STRANGERS["outside"],  # by itself: a long prompt leaves its whole batch less room
     }
@@ -130,8 +136,9 @@ def test_the_adapter_makes_the_difference(served: dict[str, Any]) -> None:
     assert with_adapter["checks passed"] >= without["checks passed"] + 0.2
 
 
-def test_strangers_get_the_page_they_ask_for(served: dict[str, Any]) -> None:
-    found = list(zip(STRANGERS["inside"], served["strangers"], strict=True))
+@pytest.mark.parametrize("group", ["first", "blind"])
+def test_strangers_get_the_page_they_ask_for(served: dict[str, Any], group: str) -> None:
+    found = list(zip(STRANGERS[group], served[group], strict=True))
     open_ended = [stranger["prompt"] for stranger, written in found if not (written.closed and written.stopped)]
     kinds = {stranger["prompt"]: is_kind(stranger, written.page or "") for stranger, written in found}
     names = {
@@ -142,13 +149,13 @@ def test_strangers_get_the_page_they_ask_for(served: dict[str, Any]) -> None:
     closed = 1 - len(open_ended) / len(found)
     print(f"closed {closed:.0%}, kind {share(kinds.values()):.0%}, name {share(names.values()):.0%}")
     print([prompt for prompt, right in {**kinds, **names}.items() if not right])
-    assert closed >= LEAST["closed"], open_ended
-    assert share(kinds.values()) >= LEAST["kind"], [prompt for prompt, right in kinds.items() if not right]
-    assert share(names.values()) >= LEAST["name"], [prompt for prompt, right in names.items() if not right]
+    assert closed >= LEAST[group]["closed"], open_ended
+    assert share(kinds.values()) >= LEAST[group]["kind"], [prompt for prompt, right in kinds.items() if not right]
+    assert share(names.values()) >= LEAST[group]["name"], [prompt for prompt, right in names.items() if not right]
 
 
 def test_few_prompts_send_it_into_a_loop(served: dict[str, Any]) -> None:
-    for group in ("starters", "pairs", "strangers", "outside"):
+    for group in MOST_LOOPS:
         loops = [written.text[-100:] for written in served[group] if times_in_a_row(written.ids) > 6]
         print(f"{group}: {len(loops)} of {len(served[group])} loop")
         assert len(loops) <= MOST_LOOPS[group], loops

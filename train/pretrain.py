@@ -43,11 +43,11 @@ class PretrainConfig:
     """Optimizer steps in all. A resumed run may name more."""
     batch_tokens: int = 6144
     """Tokens of a batch, padding included."""
-    hidden_size: int = 320
+    hidden_size: int = 448
     layers: int = 5
     """A layer costs a generated token about half a millisecond of Python on a CPU: wide beats deep."""
-    intermediate_size: int = 896
-    heads: int = 5
+    intermediate_size: int = 1216
+    heads: int = 7
     vocab_size: int = 4096
     context: int = 2048
     """Tokens the model sees at once; an edit holds the page twice."""
@@ -60,7 +60,7 @@ class PretrainConfig:
     """Weight in the loss of tokens copied from the prompt, and of the lines that an edit changes."""
     edits: float = 0.35
     """Share of the pairs that change a given page."""
-    reworded: float = 0.5
+    reworded: float = 0.4
     """Share of the pairs in which made-up words stand for those that must be copied (train/rewording.py)."""
     snippets: float = 0.1
     """Share of the rows that are plain HTML about elements instead of a page (train/synthetic/snippets.py)."""
