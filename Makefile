@@ -68,10 +68,10 @@ PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 unit: $(VENV)/.installed-dev postgresql
 	$(PYTEST) --no-loadscope-reorder -m "not browser and not engines"
 
-# One after the other, and once more where one fails: on two busy cores some tests see a moment that is over already. What
-# is broken fails twice.
+# One after the other, and again where one fails: on two busy cores some tests see a moment that is over already. What
+# is broken fails three times.
 browser: $(VENV)/.installed-dev chromium postgresql
-	$(BIN)/python -m pytest --reruns 1 --reruns-delay 2 -m browser
+	$(BIN)/python -m pytest --reruns 2 --reruns-delay 2 -m browser
 
 # The engine over real servers, transformers serve and llama.cpp's; the latter compiles for some minutes the first time
 # (without its models that see, which take as long again).
