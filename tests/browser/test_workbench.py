@@ -554,6 +554,7 @@ def test_axe_finds_nothing_serious_in_the_chat(
     look("vote")
     tools(tab).get_by_role("button", name="Skip").click()
     tab.page.locator("#command-Compare").click()
+    look("command")
     tab.say("twice")
     tab.page.locator(".cp-pick").first.wait_for()
     look("compare")
