@@ -555,6 +555,11 @@ def test_axe_finds_nothing_serious_in_the_chat(
     tools(tab).get_by_role("button", name="Skip").click()
     tab.page.locator("#command-Compare").click()
     look("command")
+    chosen = tab.page.locator("#command-Compare").evaluate(
+        "button => [button, ...button.querySelectorAll('svg')].map(part => getComputedStyle(part).color)"
+    )
+    assert len(chosen) == 3, chosen  # the icon and the cross, which axe does not judge
+    assert len(set(chosen)) == 1, chosen
     tab.say("twice")
     tab.page.locator(".cp-pick").first.wait_for()
     look("compare")
