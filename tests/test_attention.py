@@ -1,5 +1,6 @@
 """A packed row gives each document what it gives alone, and costs no more."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,33 @@ def grouped_query_llama() -> Any:
     )  # fmt: skip
 
 
+def of_various_lengths(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, borders: torch.Tensor, _: torch.Tensor, longest: int, *rest: Any,
+    scale: float | None, window_size: tuple[int, int], enable_gqa: bool = False,
+) -> torch.Tensor:  # fmt: skip
+    """What `varlen_attn` computes on a GPU, (tokens, heads, head_dim), document by document."""
+    assert window_size == (-1, 0), "causal"
+    assert longest == borders.diff().max()
+    parts = [
+        torch.nn.functional.scaled_dot_product_attention(
+            *(each[start:stop].transpose(0, 1)[None] for each in (q, k, v)),
+            is_causal=True,
+            scale=scale,
+            enable_gqa=enable_gqa,
+        )[0].transpose(0, 1)
+        for start, stop in pairwise(borders.tolist())
+    ]
+    return torch.cat(parts)
+
+
+@pytest.mark.parametrize("kernels", ["one a document", "one for all"])
 @pytest.mark.parametrize("heads", ["equal", "grouped"])
-def test_each_document_is_as_if_alone_gradients_included(heads: str, tiny_llama_dir: Path) -> None:
+def test_each_document_is_as_if_alone_gradients_included(
+    heads: str, kernels: str, tiny_llama_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kernels == "one for all":  # as on a GPU
+        monkeypatch.setattr("train.attention.flash_dtype", lambda query: query.dtype)
+        monkeypatch.setattr("train.attention.varlen_attn", of_various_lengths)
     model: Any = AutoModelForCausalLM.from_pretrained(tiny_llama_dir) if heads == "equal" else grouped_query_llama()
     rows = [[torch.randint(4, 300, (1, n)) for n in lengths] for lengths in ((7, 1, 12), (20,), (10, 10))]
     alone = [model(input_ids=document).logits for row in rows for document in row]
