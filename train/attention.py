@@ -82,10 +82,9 @@ def _attend_at_once(
     borders = torch.tensor([0, *ends], dtype=torch.int32, device=query.device)
     longest = max(stop - start for row in documents for start, stop in row)
     shared: dict[str, Any] = {"enable_gqa": True} if key.shape[1] != heads else {}
-    out: Tensor = varlen_attn(
-        *(each.transpose(1, 2).flatten(0, 1) for each in (query, key, value)),
-        borders, borders, longest, longest, scale=scale, window_size=(-1, 0), **shared,
-    )  # fmt: skip
+    q, k, v = (each.transpose(1, 2).flatten(0, 1) for each in (query, key, value))
+    out = varlen_attn(q, k, v, borders, borders, longest, longest, scale=scale, window_size=(-1, 0), **shared)
+    assert isinstance(out, Tensor)
     return out.unflatten(0, (batch, length))
 
 

@@ -75,7 +75,9 @@ def _new(rng: Random) -> Pair:
     ask, _, draft = _build(rng, lower=lower)
     instruction, copied, frame = phrasing.prompt(ask, rng, lower=lower)
     copied = tuple(text for text in copied if escape(text) in draft.html)
-    spec = {"kind": ask.kind, "title": draft.title, "heading": draft.heading, "phrasing": frame, **_wanted(ask, draft)}
+    spec = {"kind": ask.kind, "phrasing": frame, **_wanted(ask, draft)}
+    if ask.name:  # else several titles would do
+        spec |= {"title": draft.title, "heading": draft.heading}
     return Pair(
         instruction, "", draft.html, ask.kind, {key: value for key, value in spec.items() if value is not None}, copied
     )
@@ -85,7 +87,7 @@ def _unasked(rng: Random) -> Pair:
     """A message that asks for no page, and a page that says welcome, closed like any other."""
     ask = Ask("landing")
     draft = KINDS["landing"].build(ask, look(ask, rng), rng)
-    spec = {"kind": "landing", "title": draft.title, "heading": draft.heading, "phrasing": "nonsense"}
+    spec = {"kind": "landing", "phrasing": "nonsense"}
     return Pair(aside.nonsense(rng), "", draft.html, "landing", spec, ())
 
 
@@ -119,7 +121,8 @@ def _edited(rng: Random) -> Pair:
     ask, chosen, draft = _build(rng, lower=lower)
     edit = make_edit(Page(ask, chosen, draft, lower), rng)
     after, kept = apply(draft.html, edit.spans)
-    instruction, copied = finish(edit.asked, rng, lower=lower)
+    asked = aside.added(edit.asked, rng) if rng.random() < 0.06 else edit.asked
+    instruction, copied = finish(asked, rng, lower=lower)
     copied = tuple(text for text in copied if text in instruction and escape(text) in after)
     spec = {
         "kind": ask.kind,

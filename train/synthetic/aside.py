@@ -12,6 +12,7 @@ from collections.abc import Callable
 from random import Random
 
 from train.synthetic import words
+from train.synthetic.marks import CLOSE, OPEN
 
 SENTENCES = (
     """
@@ -43,13 +44,70 @@ OPENINGS = (
     "Hello!", "Hi there,", "hey", "Good morning.", "hi", "Hey, quick one:", "ok so", "Hello again.", "Dear assistant,",
     "Sorry to bother you.", "yo", "Task:", "Request:", "Hi, me again.",
 )  # fmt: skip
+_WHO = (
+    """
+I|we|my sister|my brother and I|my boss|the boss|our neighbour|my wife|my husband|the kids|my daughter|my tutor|a colleague|everybody|my friend {first}
+our customers|people|the old owner|my mother|the man from the bank|our accountant|{first}|somebody|nobody|half the town|my flatmate|the committee
+""".strip()
+    .replace("\n", "|")
+    .split("|")
+)
+_DID = (
+    """
+finally saved enough money|told me to do this|said it is easy now|moved here from {place}|bought a {noun}|lost the {noun} again|keeps asking about it|never liked computers
+painted the walls ourselves|worked on it for {number} months|found a {noun} in the cellar|had a long talk about it|is on holiday until {month}|wants it by {month}
+spent all the money on a {noun}|tried it with a template and gave up|drank too much coffee|forgot the password|was in the newspaper once|promised to help|laughed a lot
+met at a {noun} in {place}|put a sign in the window|made {number} flyers|talked about nothing else|will look at it tonight|cannot draw|started with one {noun}
+bakes better than me|doesn't like change|won a prize in {year}|has a bad back|drives a van with a {noun} on it|came home late|is {number} years old|thinks I am crazy
+read about it in a magazine|asked for the {number}th time|prefers phone calls|lives next door|learned it from {first}|has no idea about the internet|is very picky
+""".strip()
+    .replace("\n", "|")
+    .split("|")
+)
+_TAILS = (
+    " lol", " haha", ", believe it or not", " (long story)", ", you know how it is", " :)", " unfortunately", " at the moment", ", as always", " I think", ", which is fine",
+    " so far", " every time", " for real", ", to be honest", " or so they say", ", sadly", " (really)", " ;)", ", don't ask", " somehow", " and so on", " I guess", " btw",
+)  # fmt: skip
+_BEFORE = (
+    "well, ",
+    "so ",
+    "ok, ",
+    "actually ",
+    "you see, ",
+    "anyway, ",
+    "to be fair, ",
+    "by the way, ",
+    "honestly ",
+    "since ",
+    "and ",
+    "but ",
+)
+INTERJECTIONS = ("lol", "haha", "thx", "pls", "!!", "...", "please", "hm", "ok?", ":)", "asap", "🙂")
 
 
 def sentence(rng: Random) -> str:
-    """A sentence that says nothing about the page; one in seven of made-up words."""
-    if rng.random() < 0.15:
+    """A sentence that says nothing about the page; one in eight of made-up words."""
+    roll = rng.random()
+    if roll < 0.12:
         return " ".join(words.syllables(rng, rng.randint(1, 3)) for _ in range(rng.randint(2, 8))).capitalize() + "."
-    return rng.choice(SENTENCES)
+    if roll < 0.5:
+        return rng.choice(SENTENCES)
+    text = f"{rng.choice(_WHO)} {rng.choice(_DID)}"
+    if rng.random() < 0.25:
+        text += f"{rng.choice((', and ', ', but ', ' because ', ' so '))}{rng.choice(_WHO)} {rng.choice(_DID)}"
+    if rng.random() < 0.2:
+        text = rng.choice(_BEFORE) + text
+    if rng.random() < 0.25:
+        text += rng.choice(_TAILS)
+    text = text.format(
+        first=rng.choice(words.FIRST_NAMES),
+        place=words.made_up(rng) if rng.random() < 0.5 else rng.choice(("the city", "the coast", "another country")),
+        noun=rng.choice(words.NOUNS).lower(),
+        number=rng.randrange(2, 60),
+        month=rng.choice(words.MONTHS),
+        year=rng.randrange(1950, 2026),
+    )
+    return text[0].upper() + text[1:] + rng.choice((".", ".", ".", "!", "..."))
 
 
 def note(rng: Random) -> str:
@@ -82,7 +140,21 @@ LETTERS = (
     "가나다라마바사아자차",
     "ابتثجحخدذرزسشصضطظعغ",
 )
-SIGNS = "🍕🔥🦄💜🎉🚀😀🐙🌵⚡"
+SIGNS = "🍕🔥🦄💜🎉🚀😀🐙🌵⚡😭✨📍📸💍🙏😅🌿🐶☕🎸🥐❤👋🏡📅🎂💪🌸🧁"
+
+
+def decorated(text: str, rng: Random) -> str:
+    """`text` with an emoji or an interjection at one to three places between words that are not marked."""
+    pieces = text.split(" ")
+    inside, places = 0, []
+    for index, piece in enumerate(pieces):
+        inside += piece.count(OPEN) - piece.count(CLOSE)
+        if inside == 0 and (piece[-1:] in ".,!?:)" or index == len(pieces) - 1):
+            places.append(index)
+    for index in rng.sample(places, min(len(places), rng.randint(1, 3))):
+        added = "".join(rng.choices(SIGNS, k=rng.randint(1, 3))) if rng.random() < 0.6 else rng.choice(INTERJECTIONS)
+        pieces[index] += (" " if rng.random() < 0.7 else "") + added
+    return " ".join(pieces)
 
 
 def _request(rng: Random) -> str:

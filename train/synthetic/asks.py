@@ -37,11 +37,11 @@ def _name(kind: Kind, ask: Ask, rng: Random) -> None:
 
 def _facts(kind: Kind, ask: Ask, rng: Random) -> None:
     if kind.name in ("event", "soon") and rng.random() < 0.45:
-        ask.facts["date"] = f"{rng.randrange(1, 29)} {rng.choice(words.MONTHS)}"
+        ask.facts["date"] = words.date(rng)
     if kind.name == "event" and rng.random() < 0.4:
         ask.facts["place"] = f"{rng.choice((words.made_up(rng), rng.choice(words.NOUNS)))} {rng.choice(words.PLACES)}"
     if kind.name == "product" and rng.random() < 0.4:
-        ask.facts["price"] = f"${rng.choice((rng.randrange(5, 99), rng.randrange(100, 999)))}"
+        ask.facts["price"] = words.price(rng, rng.choice((99, 999)))
     if kind.name == "blog" and rng.random() < 0.35:
         ask.facts["author"] = words.person(rng)
     if kind.name == "counter":
@@ -59,7 +59,7 @@ def _items(kind: Kind, ask: Ask, rng: Random) -> None:
         ask.items = words.distinct(rng, kind.make, count)
         if kind.name in ("menu", "pricing") and rng.random() < 0.3:
             top = 30 if kind.name == "menu" else 120
-            ask.prices = [f"${rng.randrange(2, top)}" for _ in ask.items]
+            ask.prices = words.same_currency(len(ask.items), rng, top)
     elif (
         kind.subject != "tool"
         and kind.name not in ("login", "signup", "newsletter", "contact", "booking")
@@ -77,7 +77,7 @@ def _look(kind: Kind, ask: Ask, rng: Random) -> None:
         ask.dark = True
     elif ask.hue is None and rng.random() < 0.02:
         ask.dark = False
-    if ask.colour in ("dark blue", "black and white") or kind.name == "theme":
+    if ask.colour in ("dark blue", "midnight blue", "black and white") or kind.name == "theme":
         ask.dark = None
     if rng.random() < 0.24:
         ask.style = rng.choice(tuple(STYLES))
@@ -107,5 +107,6 @@ def lowered(ask: Ask) -> None:
     """Turns everything that is copied into lower case, as in a prompt typed without capitals."""
     ask.name = ask.name.lower() if ask.name else None
     ask.items = [item.lower() for item in ask.items]
+    ask.prices = [price.lower() for price in ask.prices]
     ask.button = ask.button.lower() if ask.button else None
     ask.facts = {key: value.lower() for key, value in ask.facts.items()}

@@ -1,7 +1,4 @@
-"""The parts of a prompt: marked strings, lists, and clauses for items, facts and looks.
-
-Strings that must be copied are held between marks while the prompt is put together, so that typos never touch them.
-"""
+"""The parts of a prompt: quoted strings, lists, and clauses for items, facts and looks."""
 
 from __future__ import annotations
 
@@ -10,16 +7,11 @@ from random import Random
 from train.synthetic.catalogue import KINDS
 from train.synthetic.draft import Ask
 from train.synthetic.frames import NUMBERS
+from train.synthetic.marks import OPEN, marked
 from train.synthetic.palette import STYLES
 from train.synthetic.stylesheet import LAYOUT_WORDS
 
-OPEN, CLOSE = "\x02", "\x03"
 _QUOTES = (("", ""),) * 11 + (('"', '"'),) * 5 + (("'", "'"),) * 2 + (("“", "”"),) * 2 + (("«", "»"), ("`", "`"))
-
-
-def marked(text: str) -> str:
-    """`text` between marks: copied from the prompt to the page."""
-    return f"{OPEN}{text}{CLOSE}"
 
 
 def quoted(text: str, rng: Random, *, always: bool = False) -> str:
@@ -195,6 +187,7 @@ def look_clauses(ask: Ask, rng: Random) -> tuple[list[str], list[str]]:
         else:
             shade = f"dark {word}" if dark and rng.random() < 0.4 else word
             dark = None if shade != word else dark
+            neutral = rng.choice(("white", "cream", "light grey", "off-white"))
             after.append(
                 rng.choice(
                     (
@@ -210,6 +203,13 @@ def look_clauses(ask: Ask, rng: Random) -> tuple[list[str], list[str]]:
                         f". Make it {shade}",
                         f" and {shade} colours",
                         f", {shade} colour scheme",
+                        f" in {shade} and {neutral}",
+                        f", {shade} and {neutral}",
+                        f". Colours: {shade} and {neutral}",
+                        f". colors {shade}",
+                        f". I like {shade}",
+                        f", something {shade}",
+                        f", mostly {shade}",
                     )
                 )
             )

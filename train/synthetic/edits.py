@@ -12,8 +12,9 @@ from random import Random
 from train.synthetic import aside, restyle, words
 from train.synthetic.catalogue import KINDS
 from train.synthetic.change import Edit, Page, Span
-from train.synthetic.clauses import article, marked, quoted
+from train.synthetic.clauses import article, quoted
 from train.synthetic.draft import escape
+from train.synthetic.marks import marked
 from train.synthetic.translations import LANGUAGES, TRANSLATIONS
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from train.synthetic.clauses import CLOSE, OPEN
+from train.synthetic.marks import CLOSE, OPEN
 
 _TYPOS = {
     "page": ("pgae", "paeg", "pag"),

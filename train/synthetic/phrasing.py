@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from random import Random
 
-from train.synthetic import aside
+from train.synthetic import aside, purposes
 from train.synthetic.catalogue import KINDS
 from train.synthetic.clauses import (
-    OPEN,
     article,
     bare,
     choose,
     facts_clauses,
     items_clause,
+    listed,
     look_clauses,
-    marked,
     quoted,
 )
 from train.synthetic.draft import Ask
@@ -26,17 +25,23 @@ from train.synthetic.frames import (
     FRAMES,
     IS_CALLED,
     NAMED_FRAMES,
+    NAMING,
+    NOUN_NAMING,
     OF_NAME,
     OF_PERSON,
     OF_TRADE,
     OF_TRADE_ONLY,
     OF_WORK,
     PERSON_IS,
+    SHORT_NAMING,
     TRADE_FRAMES,
     WANTS,
     WHO_IS,
 )
 from train.synthetic.keyboard import finish
+from train.synthetic.marks import OPEN, marked
+
+_HAVE = ("I have {}.", "It is for {}.", "we run {}", "I opened {}.", "We are {}.", "i work at {}", "My family runs {}.")
 
 
 def telegram(noun: str, values: dict[str, str], clauses: list[str], rng: Random) -> str:
@@ -47,48 +52,67 @@ def telegram(noun: str, values: dict[str, str], clauses: list[str], rng: Random)
     if who and first == [noun]:
         first.append(rng.choice((who, who, f"for {article(who)}", f"we are {article(who)}", f"business: {who}")))
     if name:
-        first.append(
-            rng.choice(
-                (name, name, name, f"name: {name}", f"name is {name}", f"called {name}", f"the name is {name}",
-                 f"title: {name}", f"it's called {name}", f"its called {name}", f"for {name}", f"({name})")
-            )
-        )  # fmt: skip
+        forms = [name, name, name, f"name: {name}", f"name is {name}", f"called {name}", f"the name is {name}",
+                 f"title: {name}", f"title {name}", f"it's called {name}", f"its called {name}", f"for {name}", f"({name})",
+                 f"title should be {name}", f"put {name} on top", f"heading: {name}"]  # fmt: skip
+        forms += [form.format(name=name) for form in rng.sample(NOUN_NAMING, 3)]
+        if trade:
+            forms += [
+                form.format(name=name, short=values["short"]).lstrip(" .,") for form in rng.sample(SHORT_NAMING, 4)
+            ]
+        first.append(rng.choice(forms))
     if rng.random() < 0.6:
         rng.shuffle(first)
     rest = [bare(clause) for clause in clauses if "\n" not in clause]
     rng.shuffle(rest)
-    if rng.random() < 0.15:
+    if rng.random() < 0.2:
         rest.insert(rng.randint(0, len(rest)), aside.note(rng))
+    if name and name in first and rng.random() < 0.2 and len(first) > 1:  # the name last, after everything
+        first.remove(name)
+        rest.append(
+            rng.choice((f"name {name}", f"called {name}", f"title {name}", f"name: {name}", f"it's called {name}"))
+        )
     last = [clause.lstrip(" ") if clause.startswith(" with") else bare(clause) for clause in clauses if "\n" in clause]
     joint = rng.choice((", ", ", ", ", ", ". ", ". ", " - ", "; ", " / ", "\n", " | ", " ", "! "))
     text = joint.join((*first, *rest, *last))
     return text.replace(joint + "(", " (")
 
 
-def story(noun: str, values: dict[str, str], clauses: list[str], rng: Random) -> str:
-    """A few sentences: who is asking, what is wanted, the details, and things that have no bearing on the page."""
+def story(noun: str, before: list[str], kind: str, values: dict[str, str], clauses: list[str], rng: Random) -> str:
+    """A few sentences: who is asking, what is wanted and why, the details, and things that have no bearing on the page."""
     name, who, role = values["name"], values["trade"], values["role"]
     sentences = []
     if name and role:
         sentences.append(rng.choice(PERSON_IS).format(**values))
     elif name and who:
-        sentences.append(rng.choice(WHO_IS).format(name=name, who=who, awho=values["atrade"]))
+        if rng.random() < 0.7:
+            sentences.append(rng.choice(WHO_IS).format(name=name, who=who, awho=values["atrade"]))
+        else:
+            sentences.append(rng.choice(_HAVE).format(values["atrade"]))
+            naming = rng.choice(SHORT_NAMING + NAMING).format(name=name, short=values["short"]).lstrip(" .,-")
+            sentences.append(naming + rng.choice((".", ".", "")))
     elif name:
         sentences.append(rng.choice(IS_CALLED).format(name=name))
     elif who:
-        sentences.append(
-            rng.choice(("I have {}.", "It is for {}.", "we run {}", "I opened {}.")).format(values["atrade"])
-        )
+        sentences.append(rng.choice(_HAVE).format(values["atrade"]))
     short = [clause for clause in clauses if clause.startswith(" ") and "\n" not in clause]
     joined = short if rng.random() < 0.5 else []
-    want = rng.choice(WANTS).format(a=article(noun)) + "".join(joined)
+    if rng.random() < 0.35:
+        want = purposes.wish(kind, rng)
+        clauses = [*clauses, *(f", {word}" for word in before)]
+    else:
+        want = rng.choice(WANTS).format(a=article(" ".join((*before, noun))))
+    want += "".join(joined)
     want += (
         "?"
         if want.lower().startswith(("can", "could", "would")) and rng.random() < 0.7
         else rng.choice((".", ".", "!", ""))
     )
-    sentences.insert(rng.randint(0, len(sentences)), want)
-    if rng.random() < 0.45:
+    # What is wanted comes after who asks, as a rule; the name may come last of all.
+    sentences.insert(rng.choice((0, len(sentences), len(sentences))), want)
+    if rng.random() < 0.35:
+        sentences.insert(rng.randint(0, len(sentences)), purposes.occasion(kind, rng))
+    for _ in range(rng.choice((0, 0, 0, 1, 1, 2, 3))):
         sentences.insert(rng.randint(0, len(sentences)), aside.sentence(rng))
     last = ""
     for clause in clauses:
@@ -100,19 +124,47 @@ def story(noun: str, values: dict[str, str], clauses: list[str], rng: Random) ->
             continue
         text = bare(clause)
         if text.startswith("with "):
-            text = rng.choice(("with ", "it has ", "it needs ", "I want ")) + text.removeprefix("with ")
+            text = rng.choice(
+                ("with ", "it has ", "it needs ", "I want ", "please add ", "it should have ")
+            ) + text.removeprefix("with ")
         elif text.startswith(("in ", "at ", "for ", "on ", "by ")):
             text = rng.choice(("it is ", "make it ", "please do it ", "")) + text
         sentences.append(
             text[0].upper() + text[1:] + rng.choice((".", ".", "!", "")) if text[0] != OPEN else text + "."
         )
-    joint = rng.choice((" ", " ", " ", " ", "\n", ", "))
-    if joint == ", ":
+    joint = rng.choice((" ", " ", " ", " ", " ", "\n", ", ", " and ", " so "))
+    if joint in (", ", " and ", " so "):
         sentences = [*(part.rstrip(".!") for part in sentences[:-1]), sentences[-1]]
+        if joint != ", ":  # one word does not join a dozen sentences
+            sentences = [
+                part + (joint if at % 2 == 0 else ", ") if at < len(sentences) - 1 else part
+                for at, part in enumerate(sentences)
+            ]
+            joint = ""
     parts = [
         part if joint != " " or part[-1:] in ".!?" else part + rng.choice((".", ",", " -")) for part in sentences[:-1]
     ]
     return joint.join((*parts, sentences[-1])) + last
+
+
+def _extras_clauses(parts: list[str], rng: Random) -> list[str]:
+    """Parts named in passing, as clauses: one for all, or one for each."""
+    if len(parts) > 1 and rng.random() < 0.5:
+        return [f", {part}" for part in parts]
+    text = listed(parts, rng)
+    return [
+        rng.choice(
+            (
+                f" with {text}",
+                f", {text}",
+                f". It needs {text}",
+                f". Please include {text}",
+                f" and {text}",
+                f", also {text}",
+                f". {text}",
+            )
+        )
+    ]
 
 
 def prompt(ask: Ask, rng: Random, *, lower: bool) -> tuple[str, tuple[str, ...], str]:
@@ -122,7 +174,7 @@ def prompt(ask: Ask, rng: Random, *, lower: bool) -> tuple[str, tuple[str, ...],
     """
     kind = KINDS[ask.kind]
     before, after = look_clauses(ask, rng)
-    noun = rng.choice(kind.nouns)
+    noun = purposes.noun(ask.kind, rng) if rng.random() < 0.2 else rng.choice(kind.nouns)
     full = " ".join((*before, noun))
     items, last = items_clause(ask, rng)
     clauses = [*facts_clauses(ask, rng)]
@@ -130,6 +182,8 @@ def prompt(ask: Ask, rng: Random, *, lower: bool) -> tuple[str, tuple[str, ...],
         clauses.insert(0, rng.choice((" that works", " that really works", " in JavaScript", " with JavaScript")))
     if items and not last:
         clauses.append(items)
+    if rng.random() < 0.22:
+        after.extend(_extras_clauses(purposes.extras(ask.kind, rng), rng))
     rng.shuffle(after)
     # A sentence of its own ends the list of clauses, so those come after the ones that only add words.
     clauses = sorted((*clauses, *after), key=lambda clause: (clause.startswith("."), clause.startswith(",")))
@@ -143,6 +197,7 @@ def prompt(ask: Ask, rng: Random, *, lower: bool) -> tuple[str, tuple[str, ...],
         "name": name,
         "trade": shown,
         "atrade": article(shown) if trade else "",
+        "short": trade.split()[-1] if trade else "",
         "role": marked(ask.role) if ask.role else "",
         "arole": a_role,
     }
@@ -159,10 +214,20 @@ def prompt(ask: Ask, rng: Random, *, lower: bool) -> tuple[str, tuple[str, ...],
         of = choose(rng, OF_WORK if kind.subject in ("work", "tool") else OF_NAME)
     roll = rng.random()
     style = rng.random()
-    if style < 0.36:
-        text = telegram(full, values, clauses, rng) if style < 0.2 else story(full, values, clauses, rng)
+    if style < 0.46:
+        if style < 0.2:
+            text = telegram(full, values, clauses, rng)
+        else:
+            text = story(noun, before, ask.kind, values, clauses, rng)
+        if rng.random() < 0.15:
+            text = aside.decorated(text, rng)
         text, copied = finish(text, rng, lower=lower)
         return text, copied, "telegram" if style < 0.2 else "story"
+    if name and rng.random() < 0.15:  # named in a clause of its own
+        of = choose(rng, OF_TRADE_ONLY) if trade else f" for {a_role}" if a_role else ""
+        naming = rng.choice(SHORT_NAMING if trade and rng.random() < 0.4 else NAMING).format(**values)
+        clauses.insert(0 if naming[0] != "." else len(clauses) - bool(last), naming)
+        roll = 1.0
     if name and trade and roll < 0.25:
         frame = choose(rng, TRADE_FRAMES)
     elif name and not trade and not a_role and roll < 0.18:
@@ -174,7 +239,9 @@ def prompt(ask: Ask, rng: Random, *, lower: bool) -> tuple[str, tuple[str, ...],
         frame = "{A}{of}{rest}"
     a_full = article(full)
     text = frame.format(A=a_full, a=a_full, N=full, n=full, k=full, of=of.format(**values), rest=rest, **values)
-    if rng.random() < 0.12:
+    if rng.random() < 0.14:
         text = aside.added(text, rng)
+    if rng.random() < 0.06:
+        text = aside.decorated(text, rng)
     text, copied = finish(text, rng, lower=lower)
     return text, copied, f"{frame}|{of}"

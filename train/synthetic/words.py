@@ -8,6 +8,7 @@ them by heart and has to copy them from the prompt.
 
 from __future__ import annotations
 
+import re
 from random import Random
 
 ONSETS = (
@@ -92,6 +93,9 @@ COLUMNS = (
     "Name|Price|Stock|Status|City|Country|Date|Email|Score|Rank|Weight|Height|Year|Quantity|Total|Owner|Priority|"
     "Deadline|Speed|Capacity|Department|Salary|Team|Points|Wins|Distance|Duration|Rating|Size|Colour|Category|Region"
 ).split("|")
+PERIODS = "monthly|yearly|weekly|6 months|3 months|one year|day pass|single visit|10 visits|students|seniors|per hour|half day|full day|small|medium|large".split(
+    "|"
+)
 PLANS = "Free Basic Starter Solo Hobby Pro Plus Team Business Growth Scale Premium Studio Family Enterprise Max".split()
 SKILLS = (
     "Python|SQL|Drawing|Teaching|Public speaking|Welding|Photography|Negotiation|First aid|Bookkeeping|JavaScript|"
@@ -119,7 +123,7 @@ def made_up(rng: Random) -> str:
 def brand(rng: Random) -> str:
     """The name of a business or project; nine in ten hold a made-up word or an unlikely pair of words."""
     roll = rng.random()
-    if roll < 0.16:
+    if roll < 0.18:
         return odd_name(rng)
     if roll < 0.32:
         return f"{rng.choice(ADJECTIVES)} {rng.choice(NOUNS)}"
@@ -170,8 +174,81 @@ def odd_name(rng: Random) -> str:
             ),
             lambda: f"{rng.choice(NOUNS)}, {rng.choice(NOUNS)} & {one}",
             lambda: f"{one}.{rng.choice(('io', 'app', 'co', 'net'))}",
+            lambda: accented(f"{one} {rng.choice((two, rng.choice(NOUNS), rng.choice(SUFFIXES[:8])))}", rng),
+            lambda: accented(one, rng),
+            lambda: phrase(rng),
+            lambda: phrase(rng),
+            lambda: phrase(rng).lower(),
+            lambda: f"{rng.choice(NOUNS)} {rng.choice(('No.', 'Nr.', 'Mk', 'v', '#'))} {rng.randrange(1, 12)}",
+            lambda: f"{one} {rng.choice(('24/7', '2.0', '3000', '360', '4u', 'XL', 'II', '1st', '100%'))}",
+            lambda: f"{rng.choice(FIRST_NAMES)}'s {rng.choice(ADJECTIVES)} {rng.choice(NOUNS)}",
+            lambda: f"{one.lower()}-{rng.choice(('io', 'hq', 'app', 'lab', two.lower()))}",
+            lambda: f"{one}{rng.choice(('ly', 'ify', 'r', 'io', 'Base', 'Flow', 'Desk', 'Kit', 'Hub'))}",
         )
     )()
+
+
+_ACCENTS = {
+    "a": "áàâäãåąă", "c": "çćč", "d": "ďđ", "e": "éèêëęě", "g": "ğ", "i": "íìîï", "l": "ł", "n": "ñńň", "o": "óòôöõøő", "r": "ř",
+    "s": "śšş", "t": "ťţ", "u": "úùûüůű", "y": "ýÿ", "z": "źżž",
+}  # fmt: skip
+_SMALL = "of the on in my and with for at under without by no to from after".split()
+_COMMON = (
+    "two three dads wheels plan mic bread dog cat coffee years day night long short slow hungry proper little big old new good bad very late "
+    "home street music sleep friends kids summer winter monday sunday salt sugar paper lost found almost never always maybe again more less "
+    "people something nothing club show notes diary kitchen garden road train river letters stories baker welder doctor captain queen"
+).split()
+
+
+def accented(text: str, rng: Random) -> str:
+    """`text` with one to three of its letters accented, as in most languages."""
+    places = [at for at, letter in enumerate(text) if letter in _ACCENTS]
+    letters = list(text)
+    for at in rng.sample(places, min(len(places), rng.randint(1, 3))):
+        letters[at] = rng.choice(_ACCENTS[letters[at]])
+    return "".join(letters)
+
+
+def phrase(rng: Random) -> str:
+    """A name of two to five words that make no sense together: "Two Wheels No Plan"."""
+    found = []
+    for at in range(rng.choice((2, 3, 3, 4, 4, 5))):
+        roll = rng.random()
+        if at and roll < 0.3:
+            found.append(rng.choice(_SMALL))
+        elif roll < 0.75:
+            found.append(rng.choice(_COMMON).capitalize())
+        else:
+            found.append(rng.choice(NOUNS) if roll < 0.9 else made_up(rng))
+    found[-1] = rng.choice(_COMMON).capitalize() if found[-1] in _SMALL else found[-1]
+    return " ".join(found if rng.random() < 0.5 else [word.capitalize() for word in found])
+
+
+def price(rng: Random, most: int) -> str:
+    """An amount of money as people write it, up to `most`."""
+    number = rng.randrange(2, most)
+    return rng.choice(
+        (f"${number}", f"${number}", f"${number}", f"€{number}", f"{number}€", f"{number} €", f"{number} euros", f"{number} EUR", f"£{number}",
+         f"{number} dollars", f"{number}.50", f"${number}.90", f"€{number}.80", f"{number},50 €", f"{number} kr", f"{number}$")
+    )  # fmt: skip
+
+
+def same_currency(prices: int, rng: Random, most: int) -> list[str]:
+    """As many different amounts, all written in one way."""
+    pattern = price(rng, most)
+    digits = next(part for part in re.findall(r"\d+", pattern))
+    return [pattern.replace(digits, str(rng.randrange(2, most)), 1) for _ in range(prices)]
+
+
+def date(rng: Random) -> str:
+    """A day as people write it, with or without the time."""
+    day, month = rng.randrange(1, 29), rng.choice(MONTHS)
+    week = rng.choice("Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split())
+    return rng.choice(
+        (f"{day} {month}", f"{day} {month}", f"{month} {day}", f"{month} {day}th", f"{day}th of {month}", f"{week} {day} {month}", f"{week}, {month} {day}",
+         f"{day}.{rng.randrange(1, 13)}.", f"{day}/{rng.randrange(1, 13)}", f"{week} {rng.randrange(1, 12)}pm", f"{week} at {rng.randrange(1, 12)}",
+         f"{day} {month} 20{rng.randrange(26, 40)}", f"{week} {rng.randrange(17, 23)}:{rng.choice(('00', '30'))}")
+    )  # fmt: skip
 
 
 def headline(rng: Random) -> str:
@@ -211,7 +288,11 @@ def person(rng: Random) -> str:
         last = (syllables(rng, 1) + rng.choice(LAST_ENDS)).capitalize()
     else:
         last = made_up(rng)
-    return f"{first} {last}"
+    roll = rng.random()
+    if roll < 0.08:
+        last = f"{made_up(rng)}{rng.choice(('-', ' ', ' ', ' de ', ' van '))}{last}"
+    name = f"{first} {last}"
+    return accented(name, rng) if roll > 0.86 else name
 
 
 def dish(rng: Random) -> str:
@@ -273,8 +354,10 @@ def column(rng: Random) -> str:
 def plan(rng: Random) -> str:
     """The name of a pricing plan."""
     roll = rng.random()
-    if roll < 0.6:
+    if roll < 0.5:
         return rng.choice(PLANS)
+    if roll < 0.62:
+        return rng.choice(PERIODS)
     return made_up(rng) if roll < 0.8 else rng.choice(NOUNS)
 
 
