@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from htmlgen.errors import ModelError, SettingsError
 
@@ -84,12 +85,28 @@ def format_prompt(name: str, instruction: str, page: str | None = None) -> str:
 
 def prompt_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     """Ids of a whole prompt: BOS, if the tokenizer has one, then the text."""
+    return prompts_ids(tokenizer, [text])[0]
+
+
+def prompts_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
+    """`prompt_ids` of each, on all cores."""
     bos = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
-    return bos + _text_ids(tokenizer, text)
+    return [bos + ids for ids in _texts_ids(tokenizer, texts)]
 
 
 def answer_ids(tokenizer: PreTrainedTokenizerBase, text: str, *, complete: bool = True) -> list[int]:
     """Ids of an answer, to be put right after those of its prompt; EOS last if it is `complete`.
+
+    Raises:
+        ModelError: the tokenizer has no EOS, so that a model could never learn to end.
+    """
+    if not complete:
+        return _texts_ids(tokenizer, [text])[0] if text else []
+    return answers_ids(tokenizer, [text])[0]
+
+
+def answers_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
+    """`answer_ids` of each, on all cores.
 
     An answer is tokenised apart from its prompt in training and when a cut page is continued (`complete=False`), so
     that the boundary looks the same to the model in both, the dummy space of SentencePiece tokenizers included.
@@ -97,13 +114,11 @@ def answer_ids(tokenizer: PreTrainedTokenizerBase, text: str, *, complete: bool 
     Raises:
         ModelError: the tokenizer has no EOS, so that a model could never learn to end.
     """
-    if not complete:
-        return _text_ids(tokenizer, text) if text else []
     if tokenizer.eos_token_id is None:
         raise ModelError(
             f"The tokenizer of {tokenizer.name_or_path} has no end-of-sequence token. Set eos_token in its tokenizer_config.json."
         )
-    return [*_text_ids(tokenizer, text), tokenizer.eos_token_id]
+    return [[*ids, tokenizer.eos_token_id] for ids in _texts_ids(tokenizer, texts)]
 
 
 def read_prompt_format(folder: str | Path) -> str | None:
@@ -135,22 +150,41 @@ def _break_up(text: str, *controls: str) -> str:
     return re.sub(pattern, lambda match: f"{match[0][0]} {match[0][1:]}", text)
 
 
-def _text_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """Ids of text as text, never a control id.
+_known_controls: WeakKeyDictionary[PreTrainedTokenizerBase, dict[int, str]] = WeakKeyDictionary()
+"""Found once: with hundreds of added tokens that takes longer than to tokenise a page."""
 
-    Not parsing special tokens is not enough for that: a vocabulary made from SentencePiece can merge `</` and `s>` into
+
+def _controls(tokenizer: PreTrainedTokenizerBase) -> dict[int, str]:
+    """Control tokens by id, those included that are not marked as such."""
+    if tokenizer not in _known_controls:
+        _known_controls[tokenizer] = {
+            id: token.content
+            for id, token in tokenizer.added_tokens_decoder.items()
+            if (token.special or re.fullmatch(r"<\|.+\|>", token.content))
+            and id != tokenizer.unk_token_id
+            and len(token.content) > 1
+        }
+    return _known_controls[tokenizer]
+
+
+def _texts_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
+    """Ids of texts as text, never a control id."""
+    if not texts:
+        return []
+    found: list[list[int]] = tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    controls = _controls(tokenizer)
+    return [
+        ids if controls.keys().isdisjoint(ids) else _spelt_out(tokenizer, text, controls)
+        for text, ids in zip(texts, found, strict=True)
+    ]
+
+
+def _spelt_out(tokenizer: PreTrainedTokenizerBase, text: str, controls: dict[int, str]) -> list[int]:
+    """Ids of a text that would have become a control id.
+
+    Not parsing special tokens is not enough against that: a vocabulary made from SentencePiece can merge `</` and `s>` into
     EOS itself, and tokens such as `<|fim_prefix|>` are not always marked special.
     """
-    ids: list[int] = tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
-    controls = {
-        id: token.content
-        for id, token in tokenizer.added_tokens_decoder.items()
-        if (token.special or re.fullmatch(r"<\|.+\|>", token.content))
-        and id != tokenizer.unk_token_id
-        and len(token.content) > 1
-    }
-    if controls.keys().isdisjoint(ids):
-        return ids
     # The backend's stages one by one do not match added tokens, and take a word in two, so that no merge spans the cut.
     backend = tokenizer.backend_tokenizer
     if backend.normalizer is not None:

@@ -1,6 +1,7 @@
 """Every kind of adapter trains on every kind of base that it goes with, and what is saved is what was trained."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,27 @@ def test_what_cannot_be_is_refused_with_advice(preset: Preset, tmp_path: Path) -
     with pytest.raises(SettingsError, match="--gradient-checkpointing does not go"):
         prepare_checkpointing(model, True, AdapterConfig(type="prefix"))
     assert not prepare_checkpointing(model, "auto", AdapterConfig(type="prefix"))
+
+
+def test_training_goes_on_from_an_adapter(preset: Preset, tmp_path: Path) -> None:
+    config = AdapterConfig(r=4, target_modules=["q_proj", "v_proj"])
+    first = attach(load_base(preset, "none", torch.float32), config, preset)
+    for parameter in trained_parameters(first).values():
+        torch.nn.init.normal_(parameter)
+    for name, data in adapter_files(first, trained_parameters(first), None, preset, "plain").items():
+        (tmp_path / name).write_bytes(data)
+    second = attach(load_base(preset, "none", torch.float32), replace(config, start_from=str(tmp_path)), preset)
+    assert trained_parameters(second).keys() == trained_parameters(first).keys()
+    for name, parameter in trained_parameters(second).items():
+        assert torch.equal(parameter, trained_parameters(first)[name]), name
+        assert parameter.requires_grad
+    for other in (replace(config, r=8), replace(config, target_modules=["q_proj"])):
+        with pytest.raises(SettingsError, match="--r and --target-modules"):
+            attach(load_base(preset, "none", torch.float32), replace(other, start_from=str(tmp_path)), preset)
+    with pytest.raises(ModelNotFound, match="run's adapter folder"):
+        attach(load_base(preset, "none", torch.float32), replace(config, start_from=str(tmp_path / "none")), preset)
+    with pytest.raises(SettingsError, match="--start-from"):
+        AdapterConfig(type="prefix", start_from=str(tmp_path))
 
 
 def test_a_gptq_base_says_what_to_install(preset: Preset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

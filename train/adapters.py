@@ -18,8 +18,10 @@ from peft import (
     TaskType,
     get_peft_model,
     get_peft_model_state_dict,
+    set_peft_model_state_dict,
 )
 from peft.utils.other import is_gptqmodel_quant_linear
+from safetensors.torch import load_file as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig, GPTQConfig
@@ -92,10 +94,12 @@ def quantized(quantization: Quantization, dtype: torch.dtype) -> BitsAndBytesCon
 
 
 def attach(model: Any, config: AdapterConfig, preset: Preset) -> PeftModel:
-    """Puts a fresh adapter on the base; its weights are float32 and the only ones that train.
+    """Puts an adapter on the base, fresh or with the weights of `config.start_from`; they are float32 and the only ones that train.
 
     Raises:
-        SettingsError: the adapter does not go with this base; the message says which flag to change.
+        SettingsError: the adapter does not go with this base, or not with the one to start from; the message says which
+            flag to change.
+        ModelNotFound: there is no adapter to start from.
     """
     if config.type == "pissa" and getattr(model, "quantization_method", None) is not None:
         raise SettingsError(
@@ -115,7 +119,26 @@ def attach(model: Any, config: AdapterConfig, preset: Preset) -> PeftModel:
     for parameter in peft_model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
+    if config.start_from is not None:
+        _start_from(peft_model, Path(config.start_from))
     return peft_model
+
+
+def _start_from(model: PeftModel, folder: Path) -> None:
+    """Gives the adapter the weights in `folder`, all of them or none."""
+    file = folder / "adapter_model.safetensors"
+    if not file.is_file():
+        raise ModelNotFound(
+            f"--start-from {folder}: no adapter_model.safetensors is there. Name a run's adapter folder."
+        )
+    tensors = load_tensors(file)
+    own = get_peft_model_state_dict(model, save_embedding_layers=False)
+    if {name: tensor.shape for name, tensor in own.items()} != {name: t.shape for name, t in tensors.items()}:
+        raise SettingsError(
+            f"The adapter in --start-from {folder} has another shape than this one. Take its --adapter-type, --r and "
+            f"--target-modules: they stand in {folder / 'adapter_config.json'}."
+        )
+    set_peft_model_state_dict(model, tensors)
 
 
 def _peft_config(config: AdapterConfig, preset: Preset, model: nn.Module) -> Any:

@@ -107,6 +107,8 @@ class AdapterConfig:
     """Share of the adapter's inputs dropped in training, in [0, 1). More resists overfitting, and costs a little time."""
     target_modules: str | list[str] = "all-linear"
     """Layers to adapt: `all-linear` (the preset's own choice where it has one), or names such as [q_proj, v_proj]: less memory, learns less."""
+    start_from: str | None = None
+    """Folder of an adapter to go on from, of the same shape, as with new pages for last week's adapter. The optimizer starts anew."""
     virtual_tokens: int = 20
     """Learned tokens of prefix and prompt tuning. Each takes a place in the context of every request."""
 
@@ -117,6 +119,10 @@ class AdapterConfig:
             0 <= self.lora_dropout < 1, f"--lora-dropout is {self.lora_dropout} but must be at least 0 and less than 1."
         )
         _require(self.virtual_tokens >= 1, f"--virtual-tokens is {self.virtual_tokens} but must be at least 1.")
+        _require(
+            self.start_from is None or self.type in ("lora", "rslora", "dora"),
+            f"--start-from goes with lora, rslora and dora, not with --adapter-type {self.type}.",
+        )
         _require(bool(self.target_modules), "--target-modules is empty. Say `all-linear`, or name layers.")
 
 

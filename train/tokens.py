@@ -11,13 +11,13 @@ still leaves EOS to be learned.
 import os
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, TextIO
 
 from htmlgen.errors import SettingsError
-from htmlgen.prompt import answer_ids, format_prompt, prompt_ids
+from htmlgen.prompt import answers_ids, format_prompt, prompts_ids
 from train.config import Overlong
 from train.data import Record
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 IGNORE_INDEX = -100
 """Label of tokens that are read but not learned; what torch's cross-entropy ignores."""
+
+AT_A_TIME = 500
+"""Texts that are tokenised together: enough for all cores, too few to fill the memory."""
 
 DEFAULT_MAX_LENGTH = 2048
 MIN_ROOM = 0.25
@@ -137,10 +140,9 @@ def encode_records(
         SettingsError: no example is left, or the prompt format is unknown.
     """
     report = EncodingReport(max_length, rows=len(records))
-    examples = []
-    for record in records:
-        prompt = prompt_ids(tokenizer, format_prompt(prompt_format, record.instruction, record.input))
-        answer = answer_ids(tokenizer, record.html)
+    examples: list[Example] = []
+
+    for record, prompt, answer in _encoded(records, tokenizer, prompt_format):
         report.prompt_tokens += len(prompt)
         report.answer_tokens += len(answer)
         examples += _fit(prompt, answer, record.row, overlong, overlap, report)
@@ -151,6 +153,17 @@ def encode_records(
             f"Every row is longer than --max-length {max_length:,}, so nothing is left. Raise it, or use --overlong split.\n{report}"
         )
     return examples, report
+
+
+def _encoded(
+    records: Sequence[Record], tokenizer: "PreTrainedTokenizerBase", prompt_format: str
+) -> Iterator[tuple[Record, list[int], list[int]]]:
+    """(record, prompt, answer), tokenised many at a time."""
+    for start in range(0, len(records), AT_A_TIME):
+        part = records[start : start + AT_A_TIME]
+        prompts = [format_prompt(prompt_format, record.instruction, record.input) for record in part]
+        answers = [record.html for record in part]
+        yield from zip(part, prompts_ids(tokenizer, prompts), answers_ids(tokenizer, answers), strict=True)
 
 
 def _fit(
