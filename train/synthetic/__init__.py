@@ -23,6 +23,8 @@ from train.synthetic.keyboard import finish
 
 PAGE_LIMIT = 4096
 """Bytes: no page is longer."""
+CHATTY = 0.25
+"""Share of new pages that are asked for at length."""
 UNASKED = 0.03
 """Share of new pages whose prompt asks for nothing that the generator knows."""
 FORMS = ("login", "signup", "contact", "booking", "newsletter")
@@ -46,17 +48,26 @@ class Pair:
     """Strings of the prompt that must appear verbatim in the page."""
 
 
-def pairs(seed: int, count: int | None = None, *, edits: float = 0.25) -> Iterator[Pair]:
+def pairs(seed: int, count: int | None = None, *, edits: float = 0.25, chatty: float = CHATTY) -> Iterator[Pair]:
     """Yields `count` pairs (endlessly for None), a share `edits` of them edits. Raises ValueError for a bad share.
+
+    Args:
+        chatty: share of the new pages that are asked for by people who tell a lot: stories, asides, pages told by their use.
 
     Pair i depends on (seed, i) alone, so any part of the stream can be made again.
     """
-    if not 0.0 <= edits <= 1.0:
-        raise ValueError(f"edits is a share from 0 to 1, not {edits}")
+    for name, share in (("edits", edits), ("chatty", chatty)):
+        if not 0.0 <= share <= 1.0:
+            raise ValueError(f"{name} is a share from 0 to 1, not {share}")
     for index in counting() if count is None else range(count):
         rng = Random(f"{seed}:{index}")
         roll = rng.random()
-        yield _edited(rng) if roll < edits else _unasked(rng) if roll > 1 - UNASKED * (1 - edits) else _new(rng)
+        if roll < edits:
+            yield _edited(rng)
+        elif roll > 1 - UNASKED * (1 - edits):
+            yield _unasked(rng)
+        else:
+            yield _new(rng, phrasing.CHATTY if rng.random() < chatty else phrasing.PLAIN)
 
 
 def _build(rng: Random, *, lower: bool) -> tuple[Ask, Look, Draft]:
@@ -70,10 +81,10 @@ def _build(rng: Random, *, lower: bool) -> tuple[Ask, Look, Draft]:
             return ask, chosen, draft
 
 
-def _new(rng: Random) -> Pair:
+def _new(rng: Random, manner: phrasing.Manner) -> Pair:
     lower = rng.random() < 0.12
     ask, _, draft = _build(rng, lower=lower)
-    instruction, copied, frame = phrasing.prompt(ask, rng, lower=lower)
+    instruction, copied, frame = phrasing.prompt(ask, manner, rng, lower=lower)
     copied = tuple(text for text in copied if escape(text) in draft.html)
     spec = {"kind": ask.kind, "phrasing": frame, **_wanted(ask, draft)}
     if ask.name:  # else several titles would do

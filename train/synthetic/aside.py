@@ -149,7 +149,7 @@ def decorated(text: str, rng: Random) -> str:
     inside, places = 0, []
     for index, piece in enumerate(pieces):
         inside += piece.count(OPEN) - piece.count(CLOSE)
-        if inside == 0 and (piece[-1:] in ".,!?:)" or index == len(pieces) - 1):
+        if inside == 0 and (piece[-1:] in ".!?" or index == len(pieces) - 1):
             places.append(index)
     for index in rng.sample(places, min(len(places), rng.randint(1, 3))):
         added = "".join(rng.choices(SIGNS, k=rng.randint(1, 3))) if rng.random() < 0.6 else rng.choice(INTERJECTIONS)

@@ -77,7 +77,7 @@ def _look(kind: Kind, ask: Ask, rng: Random) -> None:
         ask.dark = True
     elif ask.hue is None and rng.random() < 0.02:
         ask.dark = False
-    if ask.colour in ("dark blue", "midnight blue", "black and white") or kind.name == "theme":
+    if ask.colour in ("dark blue", "black and white") or kind.name == "theme":
         ask.dark = None
     if rng.random() < 0.24:
         ask.style = rng.choice(tuple(STYLES))

@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import TextIO
 
-from train.synthetic import Pair, pairs
+from train.synthetic import CHATTY, Pair, pairs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", default="-", help="the file to write, '-' for standard output (-)")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same pairs (0)")
     parser.add_argument("--edits", type=float, default=0.25, help="share of pairs that edit a page, 0 to 1 (0.25)")
+    parser.add_argument(
+        "--chatty",
+        type=float,
+        default=CHATTY,
+        help=f"share of new pages that are asked for at length, 0 to 1 ({CHATTY})",
+    )
     parser.add_argument(
         "--reworded",
         type=float,
@@ -50,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 def _write(args: argparse.Namespace, out: TextIO) -> None:
     """Progress goes to standard error, and only if that is a terminal."""
     shown = sys.stderr.isatty()
-    source = pairs(args.seed, args.count, edits=args.edits)
+    source = pairs(args.seed, args.count, edits=args.edits, chatty=args.chatty)
     for number, pair in enumerate(_reworded(source, args) if args.reworded else source, 1):
         row = {
             "instruction": pair.instruction,

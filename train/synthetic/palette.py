@@ -79,19 +79,19 @@ HUES: tuple[str, ...] = tuple(_SHADES)
 PALETTES: dict[tuple[str, bool], Palette] = {(hue, dark): _palette(hue, dark) for hue in HUES for dark in (False, True)}
 
 COLOUR_WORDS: dict[str, tuple[str, ...]] = {
-    "green": ("green", "green", "green", "forest green", "emerald", "leaf green", "mint green"),
-    "blue": ("blue", "blue", "blue", "royal blue", "cobalt", "ocean blue", "electric blue"),
-    "red": ("red", "red", "red", "crimson", "burgundy", "cherry red", "wine red"),
-    "orange": ("orange", "orange", "warm", "terracotta", "peach", "rust", "burnt orange"),
-    "purple": ("purple", "purple", "violet", "lavender", "lilac", "plum", "deep purple"),
-    "pink": ("pink", "pink", "rose", "hot pink", "blush", "soft pink", "magenta"),
-    "teal": ("teal", "teal", "turquoise", "mint", "sea green"),
-    "gold": ("gold", "yellow", "yellow", "golden", "mustard", "sunny yellow", "amber"),
-    "brown": ("brown", "brown", "earthy", "coffee-coloured", "beige", "chocolate", "sand"),
-    "navy": ("navy", "navy", "dark blue", "navy blue", "midnight blue"),
-    "grey": ("grey", "gray", "black and white", "monochrome", "charcoal", "silver"),
-    "cyan": ("cyan", "light blue", "sky blue", "aqua", "baby blue", "ice blue"),
-    "olive": ("olive", "olive green", "moss green", "sage", "sage green", "khaki"),
+    "green": ("green", "green", "green", "forest green", "emerald"),
+    "blue": ("blue", "blue", "blue", "royal blue"),
+    "red": ("red", "red", "red", "crimson", "burgundy"),
+    "orange": ("orange", "orange", "orange", "warm", "terracotta", "peach"),
+    "purple": ("purple", "purple", "purple", "violet", "lavender", "lilac"),
+    "pink": ("pink", "pink", "pink", "rose", "magenta"),
+    "teal": ("teal", "teal", "turquoise", "mint"),
+    "gold": ("gold", "yellow", "yellow", "golden", "mustard"),
+    "brown": ("brown", "brown", "brown", "earthy", "coffee-coloured", "beige"),
+    "navy": ("navy", "navy", "dark blue", "navy blue"),
+    "grey": ("grey", "gray", "black and white", "monochrome", "charcoal"),
+    "cyan": ("cyan", "light blue", "sky blue", "aqua"),
+    "olive": ("olive", "olive green", "moss green", "sage green"),
 }
 """What a prompt may call each hue; the first is the plain word used for parts of a page."""
 

@@ -6,6 +6,7 @@ touch them; `copied` is read off the marks at the end.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from random import Random
 
 from train.synthetic import aside, purposes
@@ -44,6 +45,34 @@ from train.synthetic.marks import OPEN, marked
 _HAVE = ("I have {}.", "It is for {}.", "we run {}", "I opened {}.", "We are {}.", "i work at {}", "My family runs {}.")
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How somebody writes, as shares of prompts."""
+
+    telegram: float
+    """Bare notes."""
+    story: float
+    """A few sentences."""
+    purpose: float
+    """The kind of page told by its use."""
+    extras: float
+    """Parts named in passing."""
+    naming: float
+    """The name in a clause of its own."""
+    decorated: float
+    """Emoji and interjections."""
+    wish: float
+    """Of stories: what is wanted as a wish, not by the page's name."""
+    occasion: float
+    """Of stories: why it is wanted."""
+    asides: tuple[int, ...]
+    """Of stories: how many sentences have no bearing on the page."""
+
+
+PLAIN = Manner(0.2, 0.14, 0.05, 0.06, 0.06, 0.01, 0.08, 0.1, (0, 0, 1))
+CHATTY = Manner(0.15, 0.6, 0.4, 0.4, 0.3, 0.15, 0.4, 0.5, (0, 0, 1, 1, 2, 3))
+
+
 def telegram(noun: str, values: dict[str, str], clauses: list[str], rng: Random) -> str:
     """What is wanted as bare notes in any order: "yoga studio - Zell - landing page - green"."""
     name, trade, role = values["name"], values["trade"], values["role"]
@@ -78,7 +107,9 @@ def telegram(noun: str, values: dict[str, str], clauses: list[str], rng: Random)
     return text.replace(joint + "(", " (")
 
 
-def story(noun: str, before: list[str], kind: str, values: dict[str, str], clauses: list[str], rng: Random) -> str:
+def story(
+    noun: str, before: list[str], kind: str, values: dict[str, str], clauses: list[str], manner: Manner, rng: Random
+) -> str:
     """A few sentences: who is asking, what is wanted and why, the details, and things that have no bearing on the page."""
     name, who, role = values["name"], values["trade"], values["role"]
     sentences = []
@@ -97,7 +128,7 @@ def story(noun: str, before: list[str], kind: str, values: dict[str, str], claus
         sentences.append(rng.choice(_HAVE).format(values["atrade"]))
     short = [clause for clause in clauses if clause.startswith(" ") and "\n" not in clause]
     joined = short if rng.random() < 0.5 else []
-    if rng.random() < 0.35:
+    if rng.random() < manner.wish:
         want = purposes.wish(kind, rng)
         clauses = [*clauses, *(f", {word}" for word in before)]
     else:
@@ -110,9 +141,9 @@ def story(noun: str, before: list[str], kind: str, values: dict[str, str], claus
     )
     # What is wanted comes after who asks, as a rule; the name may come last of all.
     sentences.insert(rng.choice((0, len(sentences), len(sentences))), want)
-    if rng.random() < 0.35:
+    if rng.random() < manner.occasion:
         sentences.insert(rng.randint(0, len(sentences)), purposes.occasion(kind, rng))
-    for _ in range(rng.choice((0, 0, 0, 1, 1, 2, 3))):
+    for _ in range(rng.choice(manner.asides)):
         sentences.insert(rng.randint(0, len(sentences)), aside.sentence(rng))
     last = ""
     for clause in clauses:
@@ -167,14 +198,14 @@ def _extras_clauses(parts: list[str], rng: Random) -> list[str]:
     ]
 
 
-def prompt(ask: Ask, rng: Random, *, lower: bool) -> tuple[str, tuple[str, ...], str]:
+def prompt(ask: Ask, manner: Manner, rng: Random, *, lower: bool) -> tuple[str, tuple[str, ...], str]:
     """(instruction, strings to copy, name of the phrasing). With `lower` everything is typed without capitals.
 
     The ask's own strings have to be in lower case already then (`asks.lowered`).
     """
     kind = KINDS[ask.kind]
     before, after = look_clauses(ask, rng)
-    noun = purposes.noun(ask.kind, rng) if rng.random() < 0.2 else rng.choice(kind.nouns)
+    noun = purposes.noun(ask.kind, rng) if rng.random() < manner.purpose else rng.choice(kind.nouns)
     full = " ".join((*before, noun))
     items, last = items_clause(ask, rng)
     clauses = [*facts_clauses(ask, rng)]
@@ -182,7 +213,7 @@ def prompt(ask: Ask, rng: Random, *, lower: bool) -> tuple[str, tuple[str, ...],
         clauses.insert(0, rng.choice((" that works", " that really works", " in JavaScript", " with JavaScript")))
     if items and not last:
         clauses.append(items)
-    if rng.random() < 0.22:
+    if rng.random() < manner.extras:
         after.extend(_extras_clauses(purposes.extras(ask.kind, rng), rng))
     rng.shuffle(after)
     # A sentence of its own ends the list of clauses, so those come after the ones that only add words.
@@ -214,16 +245,16 @@ def prompt(ask: Ask, rng: Random, *, lower: bool) -> tuple[str, tuple[str, ...],
         of = choose(rng, OF_WORK if kind.subject in ("work", "tool") else OF_NAME)
     roll = rng.random()
     style = rng.random()
-    if style < 0.46:
-        if style < 0.2:
-            text = telegram(full, values, clauses, rng)
+    if style < manner.telegram + manner.story:
+        if style < manner.telegram:
+            text, shape = telegram(full, values, clauses, rng), "telegram"
         else:
-            text = story(noun, before, ask.kind, values, clauses, rng)
-        if rng.random() < 0.15:
+            text, shape = story(noun, before, ask.kind, values, clauses, manner, rng), "story"
+        if rng.random() < manner.decorated:
             text = aside.decorated(text, rng)
         text, copied = finish(text, rng, lower=lower)
-        return text, copied, "telegram" if style < 0.2 else "story"
-    if name and rng.random() < 0.15:  # named in a clause of its own
+        return text, copied, shape
+    if name and rng.random() < manner.naming:  # named in a clause of its own
         of = choose(rng, OF_TRADE_ONLY) if trade else f" for {a_role}" if a_role else ""
         naming = rng.choice(SHORT_NAMING if trade and rng.random() < 0.4 else NAMING).format(**values)
         clauses.insert(0 if naming[0] != "." else len(clauses) - bool(last), naming)
@@ -239,9 +270,9 @@ def prompt(ask: Ask, rng: Random, *, lower: bool) -> tuple[str, tuple[str, ...],
         frame = "{A}{of}{rest}"
     a_full = article(full)
     text = frame.format(A=a_full, a=a_full, N=full, n=full, k=full, of=of.format(**values), rest=rest, **values)
-    if rng.random() < 0.14:
+    if rng.random() < 0.12:
         text = aside.added(text, rng)
-    if rng.random() < 0.06:
+    if rng.random() < manner.decorated:
         text = aside.decorated(text, rng)
     text, copied = finish(text, rng, lower=lower)
     return text, copied, f"{frame}|{of}"
