@@ -103,6 +103,8 @@ def telegram(noun: str, values: dict[str, str], clauses: list[str], rng: Random)
         )
     last = [clause.lstrip(" ") if clause.startswith(" with") else bare(clause) for clause in clauses if "\n" in clause]
     joint = rng.choice((", ", ", ", ", ", ". ", ". ", " - ", "; ", " / ", "\n", " | ", " ", "! "))
+    if joint == " " and name.startswith(OPEN):  # nobody could tell where a bare name ends
+        joint = ", "
     text = joint.join((*first, *rest, *last))
     return text.replace(joint + "(", " (")
 

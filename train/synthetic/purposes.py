@@ -34,8 +34,8 @@ def _purpose(who: str = "", does: str = "", shows: str = "", occasions: str = ""
 
 PURPOSES: dict[str, Purpose] = {
     "landing": _purpose(
-        shows="what we do|who we are and what we do|what we offer|our services|everything about us|the main things|what makes us special|what the project is about",
-        does="find out what we do|see what we offer|read what it is about|find us online",
+        shows="what we do|what we offer|our services|everything about us",
+        does="find out what we do|see what we offer|find us online",
         occasions="""We are finally open.|We have no website yet.|Nobody finds us on the internet.|I just started my own business.|We opened {ago}.
             Our old site looks like {year}.|I need to be online by {day}.|A friend and I are starting something new.|People ask if we have a website.""",
         extras="a hero section|a call to action|a short intro|testimonials|a footer|big pictures|our opening hours|a map|social media links|a contact section|a nice header",
@@ -135,8 +135,8 @@ PURPOSES: dict[str, Purpose] = {
     ),
     "resume": _purpose(
         who="employers|the boss|companies|recruiters",
-        shows="my experience and skills|my education and work|what I have learned|my career|my jobs so far|my skills and experience",
-        does="read about my experience|see what I can do|invite me to an interview",
+        shows="my experience and skills|my education and work|my career|my jobs so far|my skills and experience",
+        does="read about my experience|see what I can do",
         occasions="I look for a job.|I am applying for a new job.|I want to change jobs.|I have worked for {number} years.|I lost my job {ago}.",
         extras="experience|education|languages|work history|{number} years of experience|one page|certificates|a short profile|hobbies|contact details",
     ),
@@ -149,7 +149,7 @@ PURPOSES: dict[str, Purpose] = {
     ),
     "dashboard": _purpose(
         who="the team|managers|the boss|I|we|my staff",
-        shows="numbers at a glance|our sales|how we are doing|the most important figures|charts and numbers|KPIs|today's figures|statistics",
+        shows="our sales|how we are doing|the most important figures|charts and numbers|KPIs|today's figures|statistics",
         does="see how we are doing|watch the numbers|check the figures at a glance|see the stats of the day",
         occasions="I look at five spreadsheets each morning.|We measure everything.|The numbers come from the shops.|Management wants figures.",
         extras="KPI cards|a bar chart|recent orders|cards across the top|a chart|alerts|trends",
@@ -170,7 +170,7 @@ PURPOSES: dict[str, Purpose] = {
     ),
     "soon": _purpose(
         who="people|fans|visitors|customers",
-        shows="that we are on our way|something is coming|that we open soon|a hint of what is coming|that the site is not ready yet|a countdown to launch",
+        shows="that we are on our way|something is coming|that we open soon|that the site is not ready yet|a countdown to launch",
         does="leave an email until we open|hear when we launch|see that something is coming",
         occasions="We launch in {month}.|The site is not ready.|We are still building.|It opens in {month}.|The record is not out yet.|Nothing to show yet.",
         extras="a countdown|somewhere to leave an email|an email field|social links|a short teaser",
@@ -205,7 +205,7 @@ PURPOSES: dict[str, Purpose] = {
     ),
     "tabs": _purpose(
         who="people|users",
-        does="switch between panels|click through the tabs|see one part at a time",
+        does="switch between panels|click through the tabs",
         shows="content in tabs|panels you can switch|sections that switch on click",
         occasions="There is too much text for one page.|The page is too long.",
         extras="arrow key support|ARIA roles|the first one open|vanilla JS|keyboard support|panels",
