@@ -3,6 +3,7 @@
 import csv
 import json
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -270,6 +271,66 @@ def test_copies_of_a_page_are_never_on_two_sides(copies: list[int], test_size: f
     assert sum(map(len, (split.train, split.validation, split.test))) == len(records)
     assert len(split.test) <= max(min(copies), round(test_size * len(records)))
     assert split.alike == len(records) - len(copies)
+
+
+def alike(one: str, other: str) -> bool:
+    """What `same_groups` promises of two pages without a style, written down as sets."""
+    for pattern, run in ((r"</?[a-z][\w-]*|[\w-]+", 5), (r"(?<![</\w])\w+(?!>)", 3)):
+        tokens = [re.findall(pattern, html) for html in (one, other)]
+        a, b = ({tuple(found[at : at + run]) for at in range(len(found) - run + 1)} for found in tokens)
+        if len(a & b) >= 0.8 * len(a | b):
+            return True
+    return False
+
+
+def test_a_page_is_found_by_the_one_it_resembles_whoever_else_resembles_that() -> None:
+    """A hardly differs from B; C shares four fifths with A, and with B a little less."""
+    records = []
+    for seed in range(10):
+        chance = random.Random(seed)
+        signs = [f"{chance.choice(WORDS)}{n}-{seed}" for n in range(250)]
+        a, b, c = list(signs), list(signs), list(signs)
+        b[0] = "changed"
+        for at in range(22):
+            c[10 * at + 5] = f"other{at}"
+        for page in (b, a, c):
+            html = "".join(f"<i class={sign}></i>" for sign in page)
+            records.append(Record(f"ask {len(records)}", None, html, len(records)))
+    assert same_groups(records) == [[3 * n, 3 * n + 1, 3 * n + 2] for n in range(10)]
+
+
+@pytest.mark.parametrize("crowd", [2, 1000])
+def test_pages_that_change_little_by_little_are_one_group(monkeypatch: pytest.MonkeyPatch, crowd: int) -> None:
+    """Pages are alike only where they are neighbours, and most buckets hold several of them."""
+    monkeypatch.setattr("train.duplicates.CENTRES", 2)
+    monkeypatch.setattr("train.duplicates.CROWD", crowd)
+    words = random.Random(1).choices([f"{a}{b}" for a in WORDS for b in WORDS], k=1200)
+    texts = [f"<main><p>{' '.join(words[at : at + 100])}</p></main>" for at in range(0, 1100, 5)]
+    random.Random(2).shuffle(texts)
+    strangers = [record.html for record in pages(20)]
+    groups = same_groups([Record(f"ask {n}", None, html, n) for n, html in enumerate([*texts, *strangers])])
+    assert groups[0] == list(range(len(texts)))
+    assert groups[1:] == [[len(texts) + n] for n in range(len(strangers))]
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 10_000), changes=st.integers(1, 20))
+def test_groups_are_those_of_comparing_each_with_each(seed: int, changes: int) -> None:
+    chance = random.Random(seed)
+    htmls = [record.html for record in pages(3, seed)]
+    while len(htmls) < 60:
+        parts = chance.choice(htmls).split(" ")
+        for at in chance.choices(range(1, 60), k=chance.randint(0, changes)):
+            parts[at] = chance.choice(WORDS)
+        htmls.append(" ".join(parts))
+    group = list(range(len(htmls)))
+    for one, other in combinations(range(len(htmls)), 2):
+        if alike(htmls[one], htmls[other]):
+            group = [group[one] if label == group[other] else label for label in group]
+    expected: dict[int, list[int]] = {}
+    for index, label in enumerate(group):
+        expected.setdefault(label, []).append(index)
+    assert same_groups([Record(f"ask {n}", None, html, n) for n, html in enumerate(htmls)]) == list(expected.values())
 
 
 def test_a_part_that_cannot_be_is_refused_with_what_to_do() -> None:
