@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 class Trainer:
     def __init__(self) -> None:
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "HF_HUB_OFFLINE": "1"}
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
         self._log = tempfile.NamedTemporaryFile("r", prefix="trainer")  # noqa: SIM115  closed by __exit__
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.trainer", self._log.name],

@@ -3,7 +3,11 @@
     torchrun --nproc_per_node 2 -m -- train fit …                     every process has the whole base
     torchrun --nproc_per_node 2 -m -- train fit … --parallel fsdp     each has a share of it
 
-(The dashes keep torchrun from taking `--r` for a flag of its own.)
+(The dashes keep torchrun from taking `--r` for a flag of its own.) Without a GPU the processes compute on the CPU. The same through accelerate,
+which with `--cpu` would start a single one:
+
+    accelerate launch --multi_gpu --num_processes 2 -m train fit …
+    accelerate launch --use_fsdp --num_processes 2 -m train fit …
 
 Each process takes its turn of a step's micro-batches, so what a step learns does not depend on their number. What is
 saved does not either: whole tensors under the same names.

@@ -89,7 +89,11 @@ class Session:
             for name, value in part.items()
             if not isinstance(value, dict) and value is not None
         }
-        options = {"tensorboard": {"purge_step": step + 1}} if step else {}
+        options: dict[str, dict[str, Any]] = {
+            "tensorboard": {"purge_step": step + 1} if step else {},
+            "wandb": {"name": folder.path.name, "dir": str(folder.path)},
+            "trackio": {"name": folder.path.name},
+        }
         self.accelerator.init_trackers("htmlgen-studio", config=settings, init_kwargs=options)
 
     def identity(self) -> dict[str, Any]:
