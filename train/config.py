@@ -201,7 +201,8 @@ class TrainConfig:
     resume: str | None = None
     """Goes on from a checkpoint in --out: `latest` (or nothing after the flag), or one's name. Exactly the run that broke off."""
     track: Literal["none", "tensorboard", "wandb", "trackio"] = "tensorboard"
-    """Where else metrics go; metrics.jsonl is always written. `wandb` and `trackio` need their package."""
+    """Where else metrics go; metrics.jsonl is always written. `wandb` and `trackio` need their package, name the run as its
+    folder, and show what was resumed as another run of that name."""
     show: bool = False
     """Prints one example as it is learned, token by token and coloured, before the run."""
     dry_run: bool = False

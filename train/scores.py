@@ -22,7 +22,8 @@ def page_statistics(record: Record, answer: Answer, tokenizer: Any) -> PageStati
     """Text and document statistics of one answer. What is compared is the page as the chat would show it; where the answer
     holds none, its text as it is."""
     text = answer.text if answer.page is None else answer.page
-    ids = [tokenizer.encode(side, add_special_tokens=False) for side in (text, record.html)]
+    # Nothing reads these ids, so they may be longer than the context: no warning.
+    ids = [tokenizer.encode(side, add_special_tokens=False, verbose=False) for side in (text, record.html)]
     return {
         **text_statistics(text, record.html),
         "bleu_model_tokens": token_bleu_statistics(*ids),

@@ -225,6 +225,8 @@ def _accelerator(config: TrainConfig) -> Accelerator:
     if tracker is not None and importlib.util.find_spec(tracker) is None:  # accelerate would go on without a word
         raise SettingsError(f"--track {tracker} needs its package: pip install {tracker}. Or use --track tensorboard.")
     return Accelerator(
+        # Else accelerate takes processes that find no GPU for single ones: each would train alone, into the same folder.
+        cpu=not torch.accelerator.is_available(),
         mixed_precision="no",  # ours: fp16 on a CPU, and quantised bases, need their own
         log_with=tracker,
         project_config=ProjectConfiguration(config.out, logging_dir=str(RunFolder(config.out).tensorboard)),
