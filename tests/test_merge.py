@@ -10,7 +10,7 @@ import pytest
 import torch
 from peft import LoraConfig, PeftModel, PromptTuningConfig, get_peft_model
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from htmlgen.engine import GenerationRequest, Sampling
 from htmlgen.errors import AdapterMismatch, ModelError, ModelNotFound, SettingsError
@@ -45,7 +45,7 @@ def make_adapter(base: Path, folder: Path, config: Any, std: float = 0.3) -> Pat
     torch.manual_seed(2)
     model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
     for name, parameter in model.named_parameters():
-        if "lora_B" in name:
+        if "lora_B" in name or "lora_embedding_A" in name:
             torch.nn.init.normal_(parameter, std=std)
     model.save_pretrained(folder)
     write_prompt_format(folder, "plain", str(base))
@@ -72,6 +72,28 @@ def test_merged_logits_are_those_of_base_and_adapter(
     found = logits(merged, ids)
     assert (found - expected).abs().max() < 1e-4
     assert (found - alone).abs().max() > 0.1, "the adapter does change the model"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [{"target_modules": ["q_proj", "embed_tokens", "lm_head"]}, {"target_modules": ["embed_tokens"]},
+     {"target_modules": ["q_proj"], "modules_to_save": ["lm_head"]}],
+    ids=["both", "embeddings", "head"],
+)  # fmt: skip
+def test_a_base_whose_head_is_its_embeddings_is_merged_with_each_of_its_own(
+    tiny_llama_dir: Path, tmp_path: Path, kind: dict[str, Any]
+) -> None:
+    tied = tmp_path / "tied"
+    torch.manual_seed(0)
+    base = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(tiny_llama_dir, tie_word_embeddings=True))
+    assert base.lm_head.weight is base.model.embed_tokens.weight
+    base.save_pretrained(tied)
+    AutoTokenizer.from_pretrained(tiny_llama_dir).save_pretrained(tied)
+    folder = make_adapter(tied, tmp_path / "adapter", LoraConfig(r=4, lora_alpha=8, task_type="CAUSAL_LM", **kind))
+    assert run(arguments("--adapter", folder, "--out", tmp_path / "merged")) == 0
+    ids = torch.randint(0, base.config.vocab_size, (2, 40), generator=torch.Generator().manual_seed(0))
+    expected = logits(PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tied), folder), ids)
+    assert (logits(AutoModelForCausalLM.from_pretrained(tmp_path / "merged"), ids) - expected).abs().max() < 1e-4
 
 
 def test_the_folder_is_whole(adapter: Path, tiny_llama_dir: Path, tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from typing import Any
 
 import torch
 from peft import PeftModel
+from peft.tuners.tuners_utils import BaseTunerLayer
+from peft.utils.other import ModulesToSaveWrapper
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from htmlgen.errors import AdapterMismatch, ModelError, ModelNotFound, SettingsError
@@ -92,7 +94,12 @@ def run(arguments: argparse.Namespace) -> int:
         made.mkdir()
         if arguments.what == "merged":
             difference = merge(source, made, dtype=arguments.dtype)
-            print(f"Merged in {source.preset.base}; its logits differ from base + adapter by at most {difference:.2g}.")
+            rounded = (
+                "" if difference <= TOLERANCE[torch.float32] else " (rounded as the base is; --dtype float32 is exact)"
+            )
+            print(
+                f"Merged in {source.preset.base}; its logits differ from base + adapter by at most {difference:.2g}{rounded}."
+            )
             if arguments.gguf:
                 for note in write_gguf(made, made / GGUF_FILE, kind=arguments.gguf, name=name):
                     print(f"Note: {note}")
@@ -146,6 +153,7 @@ def merge(source: Source, out: Path, *, dtype: str = "auto") -> float:
             "Name the base it was trained on with --base."
         ) from error
     adapted.eval()
+    untie_if_adapted(model)
     probe = torch.arange(PROBE_TOKENS) * 997 % model.config.vocab_size
     expected = _logits(adapted, probe)
     try:
@@ -161,6 +169,23 @@ def merge(source: Source, out: Path, *, dtype: str = "auto") -> float:
     number_type = merged.dtype
     del adapted, merged, model
     return _verify(out, number_type, probe, expected)
+
+
+def untie_if_adapted(model: Any) -> None:
+    """Gives the output layer weights of its own where it shares the embeddings' and the adapter changes one of them.
+
+    Both would else be merged into the same weights, one adapter on top of the other.
+    """
+    ends = (model.get_input_embeddings(), model.get_output_embeddings())
+    if not (
+        model.config.tie_word_embeddings and any(isinstance(end, BaseTunerLayer | ModulesToSaveWrapper) for end in ends)
+    ):
+        return
+    output = ends[1].get_base_layer() if isinstance(ends[1], BaseTunerLayer) else ends[1]
+    if isinstance(output, torch.nn.Linear):
+        output.weight = torch.nn.Parameter(output.weight.detach().clone(), requires_grad=False)
+    model.config.tie_word_embeddings = False
+    model.all_tied_weights_keys = {}  # what save_pretrained leaves out
 
 
 def _read_config(preset: Preset) -> Any:
