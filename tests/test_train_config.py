@@ -41,6 +41,22 @@ def test_data_base_out_and_epochs_are_enough() -> None:
     assert config == replace(PLAIN, epochs=2)
 
 
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ([], "error: the following arguments are required: --data, --out\n"),
+        (["--data", "x", "--out", "y", "--epochs", "many"], "error: --epochs: Expected int. Got value: many\n"),
+        (["--data", "x", "--out", "y", "--schedule", "up"], "error: --schedule: Expected one of ['linear', 'cosine', 'constant']"),
+    ],
+    ids=["missing", "no number", "no choice"],
+)  # fmt: skip
+def test_a_wrong_flag_is_named_as_it_is_typed(flags: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(*flags)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith(said)
+
+
 @pytest.mark.parametrize("config", CONFIGS)
 def test_every_field_says_what_it_costs(config: type) -> None:
     docs = field_docs(config)

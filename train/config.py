@@ -8,11 +8,13 @@ A field `dataset.test_size` in YAML is the flag `--test-size`. Defaults live her
 
 import ast
 import inspect
+import re
+import sys
 import textwrap
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_type_hints
+from typing import Any, Literal, NoReturn, TypeVar, get_type_hints
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -292,9 +294,23 @@ def add_settings(parser: ArgumentParser, config: type, section: str = "") -> Non
         group.add_argument(_flag(item.name), dest=f"{section}.{item.name}".lstrip("."), **options)
 
 
+class SettingsParser(ArgumentParser):
+    """Its errors name flags, where jsonargparse's name fields (`dataset.path` for `--data`) after forty lines of usage."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        flags = {action.dest: action.option_strings[-1] for action in self._actions if action.option_strings}
+        message = re.sub(
+            "(?<=required: ).*", lambda m: ", ".join(flags.get(name, name) for name in m[0].split(", ")), message
+        )
+        message = re.sub(r'Parser key "([\w.]+)":\s*', lambda m: f"{flags.get(m[1], m[1])}: ", message)
+        message = re.sub(r"a <class '(\w+)'>", r"\1", message).replace("a typing.Literal", "one of ")
+        print(f"error: {message}\n`{self.prog} --help` tells what each flag takes.", file=sys.stderr)
+        raise SystemExit(2)
+
+
 def settings_parser(prog: str, description: str | None = None) -> ArgumentParser:
     """A parser that takes `--config file.yaml` besides what is added to it; what follows on the command line overrides it."""
-    parser = ArgumentParser(prog=prog, description=description)
+    parser = SettingsParser(prog=prog, description=description)
     parser.add_argument("--config", action="config", help="YAML file of settings; flags override it.")
     return parser
 

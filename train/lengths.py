@@ -168,7 +168,8 @@ def load_tokenizer(preset: Preset) -> tuple[Any, int | None]:
         tokenizer = AutoTokenizer.from_pretrained(preset.base)
     except (OSError, ValueError) as error:
         raise ModelNotFound(
-            f"--base {preset.name}: its tokenizer cannot be loaded: {str(error).splitlines()[0]} Name a preset, a local folder or a hub id."
+            f"--base {preset.name}: its tokenizer cannot be loaded: {str(error).splitlines()[0].rstrip('.')}. A preset or hub id needs a "
+            "network the first time, and for a gated model HF_TOKEN; a local folder needs neither."
         ) from error
     tokenizer.model_max_length = 10**9  # it would warn of every page that is longer than the model reads
     return tokenizer, getattr(config, "max_position_embeddings", None)

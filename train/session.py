@@ -31,6 +31,10 @@ CHECKED_TOKENS = 128
 """Tokens of the example on which the chunked loss is compared with the model's own."""
 
 
+FEW_STEPS = 20
+"""Steps below which a run hardly moves its adapter: a set of fifty pages has that few at the defaults, which suit thousands."""
+
+
 @dataclass
 class Session:
     """A loaded run. `loss` holds the peft model `model`; `wrapped` is it as this run's processes share it."""
@@ -64,7 +68,7 @@ class Session:
         self.accelerator.print(text)
 
     def summary(self) -> str:
-        """What is trained on what, in two lines."""
+        """What is trained on what, in two lines, and a third where the settings do not suit the data."""
         config, plan = self.config, self.plan
         trained = sum(parameter.numel() for parameter in self.loss.parameters() if parameter.requires_grad)
         total = sum(len(example) for row in plan.rows for example in row)
@@ -74,6 +78,11 @@ class Session:
             f"{str(self.precision.dtype).removeprefix('torch.')}, {self.precision.device.type} x {self.accelerator.num_processes}"
             f"{', sharded' if self.sharded else ''}{', gradient checkpointing' if self.checkpointing else ''})\n"
             f"{plan.steps:,} steps, {plan.steps_per_epoch:,} an epoch; {len(plan.rows):,} {shape} rows, {total:,} tokens"
+            + (
+                f"\n{plan.steps} steps are few to learn in: lower --gradient-accumulation, or raise --epochs."
+                if plan.steps < FEW_STEPS and config.max_steps is None
+                else ""
+            )
         )
 
     def start_tracking(self, folder: RunFolder, step: int) -> None:

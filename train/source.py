@@ -45,7 +45,7 @@ def find_source(adapter: str, base: str | None = None) -> Source:
         config = PeftConfig.from_pretrained(adapter)
     except (ValueError, OSError) as error:
         raise ModelNotFound(
-            f"There is no adapter in {adapter!r}: {str(error).splitlines()[0]} Name a folder with an adapter_config.json, a run's "
+            f"There is no adapter in {adapter!r}: {str(error).splitlines()[0].rstrip('.')}. Name a folder with an adapter_config.json, a run's "
             "folder, or a hub id."
         ) from error
     preset = find_base(base or config.base_model_name_or_path or "")
