@@ -107,6 +107,7 @@ class RunFolder:
                 (evaluated[best], eval_losses[best]),
                 textcoords="offset points",
                 xytext=(0, 8),
+                ha="right" if 2 * evaluated[best] > steps[-1] else "left",
             )
         upper.set_ylabel("loss (nats per token)")
         upper.legend(frameon=False)
