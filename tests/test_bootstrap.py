@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from train.bootstrap import bootstrap, paired_test
-from train.metrics import Metric, Statistics, corpus_score, ratio
-from train.text_metrics import TEXT_METRICS, text_statistics
+from train.evaluation.bootstrap import bootstrap, paired_test
+from train.evaluation.metrics import Metric, Statistics, corpus_score, ratio
+from train.evaluation.text_metrics import TEXT_METRICS, text_statistics
 
 SHARE = Metric("share", "Share", "html", ratio)
 BLEU = next(metric for metric in TEXT_METRICS if metric.name == "bleu")

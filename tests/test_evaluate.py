@@ -17,7 +17,7 @@ from train.answers import Answer
 from train.config import AdapterConfig, DataConfig, TrainConfig, save_config
 from train.data import Record
 from train.evaluate import System, draw
-from train.report import gallery
+from train.evaluation.report import gallery
 from train.weights import adapter_digest
 
 WORDS = ["bees", "cats", "dogs", "elks", "fish", "goats", "hens", "ibex", "jays", "kiwi", "lynx", "mice"]
@@ -166,7 +166,7 @@ def test_settings_come_from_a_file_too(finished: Path, report: Any, tmp_path: Pa
 @pytest.mark.browser
 def test_drawing_adds_the_visual_scores() -> None:
     pytest.importorskip("skimage")
-    from train.render import _find_chromium
+    from train.evaluation.render import _find_chromium
 
     if _find_chromium() is None:
         pytest.skip("no Chromium here")
@@ -236,7 +236,7 @@ def listener() -> Iterator[tuple[str, list[str]]]:
 @pytest.fixture
 async def browser() -> Any:
     playwright = pytest.importorskip("playwright.async_api")
-    from train.render import _find_chromium
+    from train.evaluation.render import _find_chromium
 
     if (executable := _find_chromium()) is None:
         pytest.skip("no Chromium here")

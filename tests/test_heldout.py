@@ -9,7 +9,7 @@ import pytest
 from htmlgen.errors import SettingsError
 from train.config import DataConfig, TrainConfig
 from train.data import load_split
-from train.heldout import data_config, held_out
+from train.evaluation.heldout import data_config, held_out
 
 WORDS = [
     "bees",

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from train.html_metrics import HTML_METRICS, html_statistics, parse
-from train.metrics import corpus_score, page_score
+from train.evaluation.html_metrics import HTML_METRICS, html_statistics, parse
+from train.evaluation.metrics import corpus_score, page_score
 
 METRICS = {metric.name: metric for metric in HTML_METRICS}
 

@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from htmlgen.prompt import answer_ids, format_prompt, prompt_ids
 from train.data import Record
-from train.likelihood import likelihoods
+from train.evaluation.likelihood import likelihoods
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ pytest.importorskip("playwright")
 pytest.importorskip("skimage")
 
 from htmlgen.errors import SettingsError
-from train import render
-from train.render import Renderer, _find_chromium
-from train.visual_metrics import block_scores, ssim
+from train.evaluation import render
+from train.evaluation.render import Renderer, _find_chromium
+from train.evaluation.visual_metrics import block_scores, ssim
 
 pytestmark = pytest.mark.browser
 

@@ -9,10 +9,18 @@ import pytest
 from transformers import AutoTokenizer
 
 from train.answers import Answer
-from train.bootstrap import Interval
 from train.data import Record
-from train.metrics import page_score
-from train.scores import ALL_CHECKS, check_statistics, column, compare, metrics_in, page_statistics, system_scores
+from train.evaluation.bootstrap import Interval
+from train.evaluation.metrics import page_score
+from train.evaluation.scores import (
+    ALL_CHECKS,
+    check_statistics,
+    column,
+    compare,
+    metrics_in,
+    page_statistics,
+    system_scores,
+)
 
 PAGE = "<!DOCTYPE html>\n<html><head><title>Bees</title></head><body><h1>Bees</h1></body></html>"
 RECORD = Record("A page about bees", None, PAGE, 0)

@@ -8,9 +8,9 @@ pytest.importorskip("playwright")
 
 from PIL import Image, ImageColor
 
-from train import render
 from train.__main__ import main
-from train.render import Renderer, _find_chromium
+from train.evaluation import render
+from train.evaluation.render import Renderer, _find_chromium
 from train.sheet import COLUMNS, EDGE, GUTTER, LAPTOP, PHONE, WIDTH, compose, screens
 
 pytestmark = [

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sacrebleu.metrics import BLEU, CHRF
 
-from train.metrics import corpus_score, page_score
-from train.text_metrics import (
+from train.evaluation.metrics import corpus_score, page_score
+from train.evaluation.text_metrics import (
     LIKELIHOOD_METRICS,
     TEXT_METRICS,
     likelihood_statistics,

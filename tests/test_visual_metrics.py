@@ -5,8 +5,8 @@ import pytest
 
 pytest.importorskip("skimage")
 
-from train.metrics import page_score
-from train.visual_metrics import (
+from train.evaluation.metrics import page_score
+from train.evaluation.visual_metrics import (
     VISUAL_METRICS,
     Block,
     block_scores,

@@ -24,10 +24,10 @@ from htmlgen.presets import Preset
 from htmlgen.settings import Quantization
 from train.answers import Answer, AnswerFile, fingerprint, write_answers
 from train.data import Record
-from train.heldout import HeldOut, add_data_arguments, held_out
-from train.likelihood import likelihoods
-from train.report import make_report, print_report, write_report
-from train.scores import PageStatistics, check_statistics, page_statistics, visual_page_statistics
+from train.evaluation.heldout import HeldOut, add_data_arguments, held_out
+from train.evaluation.likelihood import likelihoods
+from train.evaluation.report import make_report, print_report, write_report
+from train.evaluation.scores import PageStatistics, check_statistics, page_statistics, visual_page_statistics
 from train.source import Source, find_base, find_source
 from train.weights import adapter_digest, base_identity
 
@@ -145,7 +145,7 @@ def run(arguments: Any) -> int:
 def chromium_version() -> str:
     """Starts and stops the browser that --render draws with. Raises SettingsError where anything for it is missing."""
     try:
-        from train.render import Renderer
+        from train.evaluation.render import Renderer
     except ModuleNotFoundError as error:
         raise SettingsError(
             f"--render needs {error.name}, which is not installed. Run `pip install -r requirements-dev.txt`, or leave --render out."
@@ -229,7 +229,7 @@ async def judge(system: System, held: HeldOut, sampling: Sampling, arguments: An
 
 def draw(systems: Sequence[System], records: Sequence[Record]) -> None:
     """Adds the visual statistics. Record by record, so that two pictures at most are in memory."""
-    from train.render import Renderer
+    from train.evaluation.render import Renderer
 
     with Renderer() as renderer, tqdm(total=len(records), desc="drawing", unit="page") as bar:
         for index, record in enumerate(records):

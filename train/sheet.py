@@ -26,7 +26,7 @@ from train.answers import extract
 if TYPE_CHECKING:
     from PIL import Image, ImageFont
 
-    from train.render import Renderer
+    from train.evaluation.render import Renderer
 
 PROMPTS = (
     *(starter.prompt for starter in STARTERS),
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         SettingsError: there are no prompts, or no Chromium.
         ModelError: the model cannot be loaded.
     """
-    from train.render import Renderer
+    from train.evaluation.render import Renderer
 
     if arguments.batch_size < 1:
         raise SettingsError(f"--batch-size is {arguments.batch_size} but must be at least 1.")

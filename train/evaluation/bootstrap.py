@@ -1,6 +1,6 @@
 """How sure a score is: bootstrap intervals, and a paired test between two systems on the same pages.
 
-Both work on the pages' statistics (`train.metrics`), as sacrebleu's significance tests do: a resample is a weighted sum.
+Both work on the pages' statistics (`train.evaluation.metrics`), as sacrebleu's significance tests do: a resample is a weighted sum.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from train.metrics import Array, Metric, Statistics, corpus_score
+from train.evaluation.metrics import Array, Metric, Statistics, corpus_score
 
 CONFIDENCE = 0.95
 BATCH = 500

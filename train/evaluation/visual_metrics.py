@@ -1,7 +1,7 @@
 """The answer as a picture, against the reference's: SSIM, and Design2Code's block, text, position and colour scores.
 
 Design2Code is Si et al., 2025 (doi 10.18653/v1/2025.naacl-long.199, arXiv 2403.03163), section 3. Two things differ from
-their code: blocks come from the browser's layout instead of from repainted screenshots (`train.render`), and the overlap
+their code: blocks come from the browser's layout instead of from repainted screenshots (`train.evaluation.render`), and the overlap
 of two texts is their longest common subsequence, which their matcher only estimates.
 """
 
@@ -17,7 +17,7 @@ from scipy.optimize import linear_sum_assignment
 from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import structural_similarity
 
-from train.metrics import Array, Metric, Statistics, ratio
+from train.evaluation.metrics import Array, Metric, Statistics, ratio
 
 _DESIGN2CODE = "Design2Code, arXiv 2403.03163; mean over pages whose reference shows text"
 VISUAL_METRICS = (

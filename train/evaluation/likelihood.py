@@ -7,9 +7,9 @@ import torch
 
 from htmlgen.errors import SettingsError
 from train.data import Record
+from train.evaluation.metrics import Statistics
+from train.evaluation.text_metrics import likelihood_statistics
 from train.loss import SummedLoss
-from train.metrics import Statistics
-from train.text_metrics import likelihood_statistics
 from train.tokens import Example, encode_records
 
 LONGEST_WINDOW = 4_096

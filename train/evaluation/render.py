@@ -16,7 +16,7 @@ import numpy as np
 
 from htmlgen.errors import SettingsError
 from htmlgen.isolation import page_headers
-from train.visual_metrics import Block, Image
+from train.evaluation.visual_metrics import Block, Image
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

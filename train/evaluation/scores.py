@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from train.answers import Answer
-from train.bootstrap import Interval, PairedTest, bootstrap, paired_test
 from train.data import Record
-from train.html_metrics import HTML_METRICS, html_statistics
-from train.metrics import Metric, Statistics, ratio
-from train.text_metrics import LIKELIHOOD_METRICS, TEXT_METRICS, text_statistics, token_bleu_statistics
+from train.evaluation.bootstrap import Interval, PairedTest, bootstrap, paired_test
+from train.evaluation.html_metrics import HTML_METRICS, html_statistics
+from train.evaluation.metrics import Metric, Statistics, ratio
+from train.evaluation.text_metrics import LIKELIHOOD_METRICS, TEXT_METRICS, text_statistics, token_bleu_statistics
 
 if TYPE_CHECKING:
-    from train.render import Rendering
+    from train.evaluation.render import Rendering
 
 PageStatistics = dict[str, Statistics]
 """Statistics of one page by the metric's name."""
@@ -35,7 +35,7 @@ def visual_page_statistics(drawn: "Rendering | None", reference: "Rendering") ->
     """Statistics of one answer's picture. `drawn` is None where it holds no page."""
     import numpy as np
 
-    from train.visual_metrics import visual_statistics  # deferred: scikit-image is only needed by --render
+    from train.evaluation.visual_metrics import visual_statistics  # deferred: scikit-image is only needed by --render
 
     against = reference.image if reference.image is not None else np.full((1, 1, 3), 255, dtype=np.uint8)
     if drawn is None:
@@ -83,7 +83,7 @@ def metrics_in(statistics: Sequence[PageStatistics]) -> tuple[Metric, ...]:
     """The metrics that were measured, in the order they are shown."""
     known: list[Metric] = [*check_metrics(statistics), *TEXT_METRICS, *LIKELIHOOD_METRICS, *HTML_METRICS]
     if any("ssim" in page for page in statistics):
-        from train.visual_metrics import VISUAL_METRICS
+        from train.evaluation.visual_metrics import VISUAL_METRICS
 
         known += VISUAL_METRICS
     measured = {name for page in statistics for name in page}

@@ -9,7 +9,7 @@ import numpy as np
 from rapidfuzz.distance import LCSseq
 from sacrebleu.metrics import BLEU, CHRF
 
-from train.metrics import Array, Metric, Statistics, f1, ratio, row_by_row
+from train.evaluation.metrics import Array, Metric, Statistics, f1, ratio, row_by_row
 
 _BLEU = BLEU(force=True)  # 13a; `force` only silences a warning about text that looks tokenised
 _TOKEN_BLEU = BLEU(tokenize="none", smooth_method="none", force=True)

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 import html5lib
 from rapidfuzz.distance import LCSseq
 
-from train.metrics import Metric, Statistics, f1, ratio
+from train.evaluation.metrics import Metric, Statistics, f1, ratio
 
 HTML_METRICS = (
     Metric("stopped", "Stopped by itself", "html", ratio),

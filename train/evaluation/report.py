@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 from htmlgen.settings import PROJECT
 from train.answers import extract
 from train.data import Record
-from train.heldout import HeldOut
-from train.html_metrics import HTML_METRICS, html_statistics
-from train.metrics import Metric, corpus_score, page_score
-from train.scores import PageStatistics, compare, metrics_in, system_scores
-from train.text_metrics import signatures
+from train.evaluation.heldout import HeldOut
+from train.evaluation.html_metrics import HTML_METRICS, html_statistics
+from train.evaluation.metrics import Metric, corpus_score, page_score
+from train.evaluation.scores import PageStatistics, compare, metrics_in, system_scores
+from train.evaluation.text_metrics import signatures
 
 if TYPE_CHECKING:
     from train.evaluate import System
