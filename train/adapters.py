@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import tempfile
 import warnings
 from collections.abc import Mapping
@@ -109,6 +110,12 @@ def attach(model: Any, config: AdapterConfig, preset: Preset) -> PeftModel:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of transformers, at how peft asks it something
+            # The base is named as others find it, not by this machine's path; `merge` unties what an adapter needs untied.
+            for known in (
+                "The PEFT config's `base_model_name_or_path` was renamed",
+                "Model has `tie_word_embeddings=True`",
+            ):
+                warnings.filterwarnings("ignore", re.escape(known))
             peft_model = get_peft_model(model, _peft_config(config, preset, model))
     except ValueError as error:
         layers = sorted({n.rpartition(".")[2] for n, m in model.named_modules() if isinstance(m, nn.Linear)})
