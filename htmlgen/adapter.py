@@ -74,12 +74,35 @@ def attach(model: PreTrainedModel, folder: Path, *, merge: bool) -> PreTrainedMo
     """The model with its adapter for good: LoRA merged into the weights, if asked, which then costs nothing per token."""
     from peft import LoraModel, PeftModel
 
+    base = model
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about names, which check_adapter told in its own words
-        model = PeftModel.from_pretrained(model, folder, is_trainable=False)
+        model = PeftModel.from_pretrained(base, folder, is_trainable=False)
     if merge and isinstance(model.base_model, LoraModel):
+        untie_if_adapted(base)
         model = model.base_model.merge_and_unload(safe_merge=True)
     return model.eval()
+
+
+def untie_if_adapted(model: Any) -> None:
+    """Gives the output layer weights of its own where it shares the embeddings' and the adapter changes one of them.
+
+    Both would else be merged into the same weights, one adapter on top of the other.
+    """
+    from peft.tuners.tuners_utils import BaseTunerLayer
+    from peft.utils.other import ModulesToSaveWrapper
+    from torch.nn import Linear, Parameter
+
+    ends = (model.get_input_embeddings(), model.get_output_embeddings())
+    if not (
+        model.config.tie_word_embeddings and any(isinstance(end, BaseTunerLayer | ModulesToSaveWrapper) for end in ends)
+    ):
+        return
+    output = ends[1].get_base_layer() if isinstance(ends[1], BaseTunerLayer) else ends[1]
+    if isinstance(output, Linear):
+        output.weight = Parameter(output.weight.detach().clone(), requires_grad=False)
+    model.config.tie_word_embeddings = False
+    model.all_tied_weights_keys = {}  # what save_pretrained leaves out
 
 
 def read_adapter_config(adapter: str, folder: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from peft import LoraConfig, PeftModel, PromptTuningConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
+from htmlgen.adapter import attach
 from htmlgen.engine import GenerationRequest, Sampling
 from htmlgen.errors import AdapterMismatch, ModelError, ModelNotFound, SettingsError
 from htmlgen.local import LocalEngine, choose_preset
@@ -93,6 +94,8 @@ def test_a_base_whose_head_is_its_embeddings_is_merged_with_each_of_its_own(
     assert run(arguments("--adapter", folder, "--out", tmp_path / "merged")) == 0
     ids = torch.randint(0, base.config.vocab_size, (2, 40), generator=torch.Generator().manual_seed(0))
     expected = logits(PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tied), folder), ids)
+    served = attach(AutoModelForCausalLM.from_pretrained(tied), folder, merge=True)
+    assert (logits(served, ids) - expected).abs().max() < 1e-4, "as the engine merges it"
     assert (logits(AutoModelForCausalLM.from_pretrained(tmp_path / "merged"), ids) - expected).abs().max() < 1e-4
 
 

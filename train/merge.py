@@ -19,10 +19,9 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from peft.tuners.tuners_utils import BaseTunerLayer
-from peft.utils.other import ModulesToSaveWrapper
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
+from htmlgen.adapter import untie_if_adapted
 from htmlgen.errors import AdapterMismatch, ModelError, ModelNotFound, SettingsError
 from htmlgen.presets import Preset
 from htmlgen.prompt import SIDECAR, write_prompt_format
@@ -169,23 +168,6 @@ def merge(source: Source, out: Path, *, dtype: str = "auto") -> float:
     number_type = merged.dtype
     del adapted, merged, model
     return _verify(out, number_type, probe, expected)
-
-
-def untie_if_adapted(model: Any) -> None:
-    """Gives the output layer weights of its own where it shares the embeddings' and the adapter changes one of them.
-
-    Both would else be merged into the same weights, one adapter on top of the other.
-    """
-    ends = (model.get_input_embeddings(), model.get_output_embeddings())
-    if not (
-        model.config.tie_word_embeddings and any(isinstance(end, BaseTunerLayer | ModulesToSaveWrapper) for end in ends)
-    ):
-        return
-    output = ends[1].get_base_layer() if isinstance(ends[1], BaseTunerLayer) else ends[1]
-    if isinstance(output, torch.nn.Linear):
-        output.weight = torch.nn.Parameter(output.weight.detach().clone(), requires_grad=False)
-    model.config.tie_word_embeddings = False
-    model.all_tied_weights_keys = {}  # what save_pretrained leaves out
 
 
 def _read_config(preset: Preset) -> Any:
