@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -43,6 +47,15 @@ def test_every_pair_passes_its_own_checks(sample: list[Pair]) -> None:
 def test_a_pair_depends_on_seed_and_index_alone(sample: list[Pair]) -> None:
     assert list(pairs(11, 50)) == sample[:50] == list(islice(pairs(11), 50))
     assert list(pairs(13, 50)) != sample[:50]
+
+
+def test_pairs_are_the_same_in_every_process(sample: list[Pair]) -> None:
+    """Sets of strings have another order in each."""
+    code = "from train.synthetic import pairs; print([p.instruction for p in pairs(11, 300)])"
+    for seed in ("1", "2"):
+        environment = os.environ | {"PYTHONHASHSEED": seed}
+        out = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        assert ast.literal_eval(out.stdout) == [pair.instruction for pair in sample[:300]]
 
 
 def test_a_share_of_pairs_are_edits(sample: list[Pair]) -> None:

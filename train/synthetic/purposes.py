@@ -325,5 +325,5 @@ def extras(kind: str, rng: Random) -> list[str]:
     """One to four parts and properties that are named in passing."""
     count = rng.choice((1, 1, 2, 2, 3, 4))
     own = PURPOSES[kind].extras
-    chosen = {filled(rng.choice(own if rng.random() < 0.7 else GENERAL), rng) for _ in range(count)}
-    return sorted(chosen, key=lambda text: rng.random())
+    chosen = dict.fromkeys(filled(rng.choice(own if rng.random() < 0.7 else GENERAL), rng) for _ in range(count))
+    return list(chosen)
