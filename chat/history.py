@@ -253,7 +253,8 @@ async def bring_back(chat: Chat, thread: ThreadDict) -> None:
     except PageNotFound as error:
         await complain(str(error))
         return
-    chat.page_id = page_id
+    if chat.page_id is not None or not cl.context.session.restored:
+        chat.page_id = page_id  # else the connection dropped after "New page", and what comes next is one
     await chat.pane.widen()
     pane = chat.pane.element(await chat.shown(page_id))
     elements.append(pane.to_dict())

@@ -1,17 +1,18 @@
 """The chat's history over the store: what Chainlit writes by hand-made SQL is safe, and deleting a chat deletes its pages."""
 
 from collections.abc import Iterator
-from typing import Any
-from unittest.mock import AsyncMock
+from typing import Any, cast
+from unittest.mock import AsyncMock, MagicMock
 
 import chainlit as cl
 import pytest
 from chainlit.context import init_ws_context
 from chainlit.session import WebsocketSession, ws_sessions_id, ws_sessions_sid
+from chainlit.types import ThreadDict
 from chainlit.user import User
 from sqlalchemy import func, select
 
-from chat.history import History
+from chat.history import History, bring_back
 from htmlgen.engine import GenerationRequest
 from htmlgen.errors import PageNotFound, StorageFailed
 from htmlgen.page import PageShelf
@@ -110,6 +111,22 @@ async def test_a_write_that_had_begun_when_its_chat_was_deleted_does_not_bring_i
     monkeypatch.setattr(history, "execute_sql", delete_behind_it)
     await history.update_thread("chat", metadata={"chat_settings": {"seed": 7}})
     assert await left_over(store) == {}
+
+
+@pytest.mark.parametrize(("restored", "current"), [(True, None), (False, "page")])
+async def test_a_dropped_connection_does_not_take_a_new_page_back(
+    store: Store, shelf: PageShelf, tab: WebsocketSession, restored: bool, current: str | None
+) -> None:
+    """After "New page" none is current. A tab that connects again keeps that; one that opens the chat anew gets the newest."""
+    init_ws_context(tab)
+    tab.restored = restored
+    page = shelf.new("ann")
+    page.finish("stop")
+    await store.begin(page.id, Record("ann", tab.thread_id), GenerationRequest("a page"), model="demo")
+    chat = AsyncMock(store=store, id=tab.thread_id, owner="ann", page_id=None)
+    chat.panel.change = chat.pane.element = MagicMock()
+    await bring_back(chat, cast(ThreadDict, {"steps": [], "elements": []}))
+    assert chat.page_id == (page.id if current else None)
 
 
 async def test_outside_of_a_chat_a_database_that_refuses_is_an_error(history: History) -> None:
