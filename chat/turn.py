@@ -22,6 +22,9 @@ STARTED_FROM = "started_from"
 COMMAND = "command"
 """In a message's metadata: the composer's command, which Chainlit doesn't keep."""
 
+ANOTHER_TEMPERATURE = 0.7
+"""At least, for a page that is asked for again: at the usual 0.2 it often came out the same, and the button seemed to do nothing."""
+
 
 async def take_message(chat: Chat, message: cl.Message) -> None:
     """Answers a message, or one that was sent before and has been edited: that branches from where it started."""
@@ -100,14 +103,17 @@ async def go_on(chat: Chat, page_id: str) -> None:
 
 
 async def regenerate(chat: Chat, page_id: str) -> None:
-    """The same request with another seed; the old page stays, and the new one is its sibling."""
+    """The same request with another seed, and warm enough that it shows; the old page stays, and the new one is its sibling."""
     version = await chat.version(page_id)
     if version.origin != "model":
         raise RequestError("This page was not written by the model. Say in a message what to change about it.")
     request = await chat.request_like(version)
-    if request.sampling.temperature == 0:
-        raise RequestError("Temperature was 0, so the page would be the same. Raise it in the settings and ask again.")
-    request = replace(request, prefix="", sampling=replace(request.sampling, seed=secrets.randbelow(2**31)))
+    sampling = replace(
+        request.sampling,
+        seed=secrets.randbelow(2**31),
+        temperature=max(request.sampling.temperature, ANOTHER_TEMPERATURE),
+    )
+    request = replace(request, prefix="", sampling=sampling)
     chat.begin(Answer(chat, version.instruction).write(request, version.parent))
 
 

@@ -101,11 +101,15 @@ addEventListener("message", ({ source, data }) => {
 
 // The chat's address, so that a reload finds it again. Chainlit sets it where its list of chats is, which a phone has not
 // open.
+let addressLater
 function keepAddress(chat) {
-  setTimeout(() => {
+  clearTimeout(addressLater)
+  addressLater = setTimeout(() => {
     if (location.pathname === app.pathname) history.replaceState(history.state, "", new URL(`thread/${chat}`, app))
   }, 500)
 }
+// A chat that is left before then must not give its address to the one that follows.
+addEventListener("click", ({ target }) => target.closest?.("#new-chat-button") && clearTimeout(addressLater), true)
 
 // This tab's chat has been deleted, here or in another tab. Chainlit would go on showing it, and lose what is said there.
 function beginAnew() {

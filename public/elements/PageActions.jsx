@@ -51,7 +51,7 @@ function PageActions({ page, can_continue, can_regenerate, writing, vote, commen
         </button>
       )}
       {can_regenerate && (
-        <button onClick={() => act("regenerate")} disabled={waiting} title="The same request with another seed; this page stays">
+        <button onClick={() => act("regenerate")} disabled={waiting} title="The same request with another seed, at a temperature of 0.7 or more; this page stays">
           <RefreshCw /> Regenerate
         </button>
       )}

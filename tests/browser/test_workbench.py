@@ -88,6 +88,7 @@ def test_regenerate_writes_a_sibling_with_another_seed(bench: Server, tabs: Any,
     first, second = bench.requests
     assert (second["instruction"], second["page"]) == (first["instruction"], None)
     assert second["sampling"]["seed"] is not None
+    assert first["sampling"]["temperature"] < second["sampling"]["temperature"], "else it is often the same page"
     one, two = versions(bench, tab)
     assert (one["number"], two["number"], one["parent"], two["parent"]) == (1, 2, None, None)
     assert "<title>One</title>" in one["html"]
