@@ -1,8 +1,8 @@
 """The demo model as it ships and as it is served: NF4, its adapter beside it, through the engine and the extractor, greedy.
 
 Everything is written once, in a few large batches, and each test looks at its part. What strangers typed is in
-stranger_prompts.json: "first" and "blind" were written without knowledge of the generator's phrasings. Who last extended
-these had read "first", which therefore counts for less; "blind" came from somebody who knew nothing of the project.
+stranger_prompts.json, three times forty, each from somebody who knew nothing of the generator's phrasings. Who last extended
+these had read "first" and "second"; nobody had read "third" when the model was trained.
 """
 
 import asyncio
@@ -31,9 +31,10 @@ MAX_NEW_TOKENS = 500
 MEGABYTES = 40
 LEAST = {
     "first": {"closed": 0.97, "kind": 0.85, "name": 0.74},
-    "blind": {"closed": 0.92, "kind": 0.55, "name": 0.55},
+    "second": {"closed": 0.92, "kind": 0.55, "name": 0.55},
+    "third": {"closed": 0.9, "kind": 0.5, "name": 0.5},
 }
-MOST_LOOPS = {"starters": 0, "pairs": 1, "first": 1, "blind": 2, "outside": 2}
+MOST_LOOPS = {"starters": 0, "pairs": 1, "first": 1, "second": 2, "third": 2, "outside": 2}
 """What the model in this repository reaches (1, 0.95, 0.81 and 0.98, 0.65, 0.65; 0, 0, 0, 1 and 0 loops), less what another
 processor may change.
 
@@ -90,11 +91,10 @@ async def write(batches: Sequence[Sequence[str]], adapter: str | None = None, pr
 
 @pytest.fixture(scope="module")
 def served() -> dict[str, Any]:
-    """What the served model writes: "starters", "first", "blind", "outside" and "pairs", and its "prompt_format"."""
+    """What the served model writes: "starters", "first", "second", "third", "outside" and "pairs", and its "prompt_format"."""
     groups = {
         "starters": [starter.prompt for starter in STARTERS],
-        "first": [stranger["prompt"] for stranger in STRANGERS["first"]],
-        "blind": [stranger["prompt"] for stranger in STRANGERS["blind"]],
+        **{group: [stranger["prompt"] for stranger in STRANGERS[group]] for group in LEAST},
         "pairs": [pair.instruction for pair in HELD_OUT],
         "outside": STRANGERS["outside"],  # by itself: a long prompt leaves its whole batch less room
     }
@@ -136,7 +136,7 @@ def test_the_adapter_makes_the_difference(served: dict[str, Any]) -> None:
     assert with_adapter["checks passed"] >= without["checks passed"] + 0.2
 
 
-@pytest.mark.parametrize("group", ["first", "blind"])
+@pytest.mark.parametrize("group", LEAST)
 def test_strangers_get_the_page_they_ask_for(served: dict[str, Any], group: str) -> None:
     found = list(zip(STRANGERS[group], served[group], strict=True))
     open_ended = [stranger["prompt"] for stranger, written in found if not (written.closed and written.stopped)]
