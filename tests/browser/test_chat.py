@@ -733,7 +733,7 @@ def test_the_demo_model_changes_its_page_and_is_stopped(demo: Server, tabs: Any,
 
 def test_two_tabs_ask_the_demo_model_at_once(demo: Server, tabs: Any) -> None:
     one, two = tabs(demo), tabs(demo)
-    one.page.locator("#chat-input").fill("A restaurant menu for Trattoria Lume with bruschetta, risotto and tiramisu")
+    one.page.locator("#chat-input").fill('A restaurant menu for "Trattoria Lume" with bruschetta, risotto and tiramisu')
     two.page.locator("#chat-input").fill("A login page for Acme with a green button")
     one.page.locator("#chat-submit").click()
     two.page.locator("#chat-submit").click()
