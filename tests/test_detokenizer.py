@@ -100,9 +100,9 @@ def test_time_is_linear_even_for_garbage(name: str) -> None:
     [half] = [id for token, id in tokenizer.get_vocab().items() if token in ("<0xF0>", "ð")]
 
     def seconds(count: int) -> float:
-        started = time.perf_counter()
+        started = time.thread_time()
         pieces(tokenizer, [half] * count)
-        return time.perf_counter() - started
+        return time.thread_time() - started
 
     seconds(100)
     assert min(seconds(20_000) for _ in range(3)) < 40 * min(seconds(1_000) for _ in range(3)), "20 times is linear"
