@@ -6,9 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from transformers import AutoConfig, LlamaConfig
 
+from htmlgen.presets import PRESETS
 from train.__main__ import main
 from train.config import AdapterConfig, DataConfig, TrainConfig
+from train.quantize import group_size
 
 HAS_GPTQ = all(importlib.util.find_spec(name) for name in ("gptqmodel", "optimum"))
 
@@ -34,6 +37,18 @@ def test_without_the_packages_it_says_what_to_install(
     assert "gptqmodel" in said
     assert "pip install -r requirements-gptq.txt" in said
     assert not (tmp_path / "gptq").exists()
+
+
+def test_groups_divide_the_layers(
+    pairs: Path, tiny_llama_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    demo = AutoConfig.from_pretrained(PRESETS["demo"].base)
+    assert (demo.hidden_size % 128, demo.intermediate_size % 64, group_size(demo, None)) == (64, 0, 64)
+    codellama = LlamaConfig(hidden_size=4096, intermediate_size=11008, num_attention_heads=32)
+    assert (group_size(codellama, None), group_size(codellama, 32), group_size(codellama, -1)) == (128, 32, -1)
+    assert group_size(LlamaConfig(hidden_size=40, intermediate_size=80, num_attention_heads=4), None) == -1
+    assert main([*command(pairs, tiny_llama_dir, tmp_path / "gptq")[:-1], "48"]) == 1
+    assert "--group-size 48 does not divide" in capsys.readouterr().err
 
 
 def test_a_folder_that_holds_something_is_not_written_into(

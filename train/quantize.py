@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from transformers import AutoConfig, PretrainedConfig
+
 from htmlgen.errors import SettingsError
 from htmlgen.presets import find_preset
 from htmlgen.prompt import write_prompt_format
@@ -31,7 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the quantised base; must not hold anything")
     parser.add_argument("--bits", type=int, choices=(2, 3, 4, 8), default=4, help="of a weight (4)")
-    parser.add_argument("--group-size", type=int, default=128, help="weights that share a scale; -1: a whole row (128)")
+    parser.add_argument(
+        "--group-size",
+        type=int,
+        help="weights that share a scale; -1: a whole row. Unset: 128, or half as many until it divides the base's layers",
+    )
     parser.add_argument(
         "--max-length", type=int, help="tokens of an example at most; unset: 2,048 or the base's context"
     )
@@ -42,19 +48,44 @@ def run(arguments: argparse.Namespace) -> int:
     out: Path = arguments.out
     if out.exists() and any(out.iterdir()):
         raise SettingsError(f"{out} is not empty. Name another folder with --out.")
-    require_packages()
     preset = find_preset(arguments.base)
+    size = group_size(AutoConfig.from_pretrained(preset.base), arguments.group_size)
+    require_packages()
     tokenizer, context = load_tokenizer(preset)
     prompt_format = prompt_format_of(preset, None)
     split = load_split(DataConfig(path=arguments.data))
     max_length = limit(arguments.max_length, context)
     examples, report = encode_records(split.train[: arguments.examples], tokenizer, prompt_format, max_length)
     print(report)
-    quantize(preset.base, out, examples[: arguments.examples], bits=arguments.bits, group_size=arguments.group_size)
+    quantize(preset.base, out, examples[: arguments.examples], bits=arguments.bits, group_size=size)
     tokenizer.save_pretrained(out)
     write_prompt_format(out, prompt_format, base_name(preset))
     print(f"Wrote {out}. Train on it with: python -m train fit --base {out} --data {arguments.data} --out runs/…")
     return 0
+
+
+def group_size(config: PretrainedConfig, wanted: int | None) -> int:
+    """Weights that share a scale: `wanted`, or the largest of 128, 64 and 32 that divides what the layers take in.
+
+    gptqmodel quantises by groups that don't divide a row, and then has no kernel that reads them.
+
+    Raises:
+        SettingsError: `wanted` doesn't divide.
+    """
+    heads = config.num_attention_heads * (
+        getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    )
+    widths = (config.hidden_size, config.intermediate_size, heads)
+    fitting = [size for size in (128, 64, 32) if all(width % size == 0 for width in widths)]
+    if wanted is None:
+        return fitting[0] if fitting else -1
+    if wanted != -1 and any(width % wanted for width in widths):
+        listed = " and ".join(f"{width:,}" for width in sorted(set(widths)))
+        choices = f"{' or '.join(str(size) for size in fitting)} or " if fitting else ""
+        raise SettingsError(
+            f"--group-size {wanted} does not divide this base's layers, {listed} wide. Take {choices}-1."
+        )
+    return wanted
 
 
 def require_packages() -> None:
