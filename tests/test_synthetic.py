@@ -12,15 +12,17 @@ import sys
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from random import Random
 
 import pytest
 from bs4 import BeautifulSoup
 
-from train.synthetic import PAGE_LIMIT, Pair, pairs
+from train.synthetic import PAGE_LIMIT, Pair, asks, pairs, phrasing
 from train.synthetic.catalogue import KINDS
 from train.synthetic.checker import check, kind_of
 from train.synthetic.command import add_arguments, run
 from train.synthetic.palette import HUES, PALETTES, STYLES, channels, contrast
+from train.synthetic.requests import requests
 from train.synthetic.stylesheet import LAYOUTS
 from train.synthetic.trades import TRADES
 from train.synthetic.translations import TRANSLATIONS
@@ -211,6 +213,21 @@ def test_broken_pages_fail_without_raising(sample: list[Pair], html: str) -> Non
 
 def test_a_pages_kind_is_recognised(fresh: list[Pair]) -> None:
     assert all(pair.kind in kind_of(pair.output) for pair in fresh[:300])
+
+
+def test_whole_requests_are_filled_for_every_kind() -> None:
+    assert requests().keys() == KINDS.keys()
+    for kind, lines in requests().items():
+        assert len({line.text for line in lines}) == len(lines) >= 15, kind
+        for at, line in enumerate(lines):
+            rng = Random(f"{kind}:{at}")
+            ask = asks.requested(line, rng)
+            text, copied, _ = phrasing.whole(line, ask, rng, lower=False)
+            assert not set("{}\x02\x03") & set(text), text
+            if ask.name:
+                assert ask.name in text
+                assert ask.name in copied
+            assert all(item in text for item in ask.items)
 
 
 def test_command_writes_json_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,13 +8,14 @@ very small model has to learn them; names and items are mostly made up, since it
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import count as counting
 from random import Random
 from typing import Any
 
-from train.synthetic import aside, asks, phrasing
+from train.synthetic import aside, asks, phrasing, requests
 from train.synthetic.catalogue import KINDS
 from train.synthetic.change import Page, apply
 from train.synthetic.draft import Ask, Draft, Look, escape, look
@@ -70,9 +71,9 @@ def pairs(seed: int, count: int | None = None, *, edits: float = 0.25, chatty: f
             yield _new(rng, phrasing.CHATTY if rng.random() < chatty else phrasing.PLAIN)
 
 
-def _build(rng: Random, *, lower: bool) -> tuple[Ask, Look, Draft]:
+def _build(make: Callable[[Random], Ask], rng: Random, *, lower: bool) -> tuple[Ask, Look, Draft]:
     while True:
-        ask = asks.make_ask(rng)
+        ask = make(rng)
         if lower:
             asks.lowered(ask)
         chosen = look(ask, rng)
@@ -83,8 +84,13 @@ def _build(rng: Random, *, lower: bool) -> tuple[Ask, Look, Draft]:
 
 def _new(rng: Random, manner: phrasing.Manner) -> Pair:
     lower = rng.random() < 0.12
-    ask, _, draft = _build(rng, lower=lower)
-    instruction, copied, frame = phrasing.prompt(ask, manner, rng, lower=lower)
+    if rng.random() < manner.whole:
+        request = requests.draw(asks.any_kind(rng).name, rng)
+        ask, _, draft = _build(partial(asks.requested, request), rng, lower=lower)
+        instruction, copied, frame = phrasing.whole(request, ask, rng, lower=lower)
+    else:
+        ask, _, draft = _build(asks.make_ask, rng, lower=lower)
+        instruction, copied, frame = phrasing.prompt(ask, manner, rng, lower=lower)
     copied = tuple(text for text in copied if escape(text) in draft.html)
     spec = {"kind": ask.kind, "phrasing": frame, **_wanted(ask, draft)}
     if ask.name:  # else several titles would do
@@ -129,7 +135,7 @@ def _wanted(ask: Ask, draft: Draft) -> dict[str, Any]:
 
 def _edited(rng: Random) -> Pair:
     lower = rng.random() < 0.12
-    ask, chosen, draft = _build(rng, lower=lower)
+    ask, chosen, draft = _build(asks.make_ask, rng, lower=lower)
     edit = make_edit(Page(ask, chosen, draft, lower), rng)
     after, kept = apply(draft.html, edit.spans)
     asked = aside.added(edit.asked, rng) if rng.random() < 0.06 else edit.asked

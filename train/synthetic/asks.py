@@ -8,8 +8,9 @@ from train.synthetic import words
 from train.synthetic.catalogue import KINDS, Kind
 from train.synthetic.draft import Ask
 from train.synthetic.palette import COLOUR_WORDS, HUES, STYLES
+from train.synthetic.requests import Request
 from train.synthetic.stylesheet import LAYOUT_WORDS
-from train.synthetic.trades import TRADES, invented, role
+from train.synthetic.trades import TRADES, Trade, invented, role
 
 _WEIGHTS = [kind.weight for kind in KINDS.values()]
 _TOPICS = ("Team members", "Our products", "Monthly sales", "World cities", "Summer league", "Open orders")
@@ -17,29 +18,42 @@ _TOPICS = ("Team members", "Our products", "Monthly sales", "World cities", "Sum
 
 def _name(kind: Kind, ask: Ask, rng: Random) -> None:
     """Sets name, trade and role; about one prompt in seven names nothing."""
-    named = rng.random() < (0.35 if kind.subject == "tool" else 0.86)
     if (kind.subject == "trade" and rng.random() < 0.85) or (kind.subject == "brand" and rng.random() < 0.3):
-        ask.trade = invented(rng) if rng.random() < 0.22 else rng.choice(TRADES)
+        ask.trade = _trade(rng)
+    if kind.subject == "person" and rng.random() < 0.8:
+        ask.role = role(rng)
+    if rng.random() < (0.35 if kind.subject == "tool" else 0.86):
+        ask.name = _named(kind, rng)
+
+
+def _trade(rng: Random) -> Trade:
+    return invented(rng) if rng.random() < 0.22 else rng.choice(TRADES)
+
+
+def _named(kind: Kind, rng: Random) -> str:
+    """A name or title for a page of this kind."""
     if kind.subject == "person":
-        ask.role = role(rng) if rng.random() < 0.8 else None
-        ask.name = words.person(rng) if named else None
-    elif kind.name == "recipe":
-        ask.name = words.dish(rng) if named else None
-    elif kind.name == "table":
-        ask.name = (rng.choice(_TOPICS) if rng.random() < 0.2 else words.brand(rng)) if named else None
-    elif kind.name in ("blog", "event") and named and rng.random() < 0.4:
-        ask.name = words.headline(rng)
-    elif kind.subject == "work":
-        ask.name = (words.titled(rng) if rng.random() < 0.4 else words.brand(rng)) if named else None
-    elif named:
-        ask.name = words.brand(rng)
+        return words.person(rng)
+    if kind.name == "recipe":
+        return words.dish_name(rng)
+    if kind.name == "table" and rng.random() < 0.2:
+        return rng.choice(_TOPICS)
+    if kind.name in ("blog", "event") and rng.random() < 0.4:
+        return words.headline(rng)
+    if kind.subject == "work" and kind.name != "table" and rng.random() < 0.4:
+        return words.titled(rng)
+    return words.brand(rng)
+
+
+def _place(rng: Random) -> str:
+    return f"{rng.choice((words.made_up(rng), rng.choice(words.NOUNS)))} {rng.choice(words.PLACES)}"
 
 
 def _facts(kind: Kind, ask: Ask, rng: Random) -> None:
     if kind.name in ("event", "soon") and rng.random() < 0.45:
         ask.facts["date"] = words.date(rng)
     if kind.name == "event" and rng.random() < 0.4:
-        ask.facts["place"] = f"{rng.choice((words.made_up(rng), rng.choice(words.NOUNS)))} {rng.choice(words.PLACES)}"
+        ask.facts["place"] = _place(rng)
     if kind.name == "product" and rng.random() < 0.4:
         ask.facts["price"] = words.price(rng, rng.choice((99, 999)))
     if kind.name == "blog" and rng.random() < 0.35:
@@ -92,14 +106,50 @@ def _look(kind: Kind, ask: Ask, rng: Random) -> None:
         ask.header_hue = rng.choice(HUES)
 
 
+def any_kind(rng: Random) -> Kind:
+    """A kind of page; kinds come by weight."""
+    return rng.choices(list(KINDS.values()), _WEIGHTS)[0]
+
+
 def make_ask(rng: Random) -> Ask:
-    """What one prompt asks; kinds come by weight. One prompt in eight is in lower case throughout."""
-    kind = rng.choices(list(KINDS.values()), _WEIGHTS)[0]
+    """What one prompt asks. One prompt in eight is in lower case throughout."""
+    kind = any_kind(rng)
     ask = Ask(kind.name)
     _name(kind, ask, rng)
     _items(kind, ask, rng)
     _facts(kind, ask, rng)
     _look(kind, ask, rng)
+    return ask
+
+
+def requested(request: Request, rng: Random) -> Ask:
+    """What a whole request asks: what its slots say, and now and then items or a look that are added to it."""
+    kind, slots = KINDS[request.kind], request.slots
+    ask = Ask(kind.name)
+    if slots & {"trade", "a_trade"}:
+        ask.trade = _trade(rng)
+    if slots & {"role", "a_role"}:
+        ask.role = role(rng)
+    if "name" in slots:
+        ask.name = _named(kind, rng)
+    if kind.make is not None and ("items" in slots or rng.random() < 0.12):
+        ask.items = words.distinct(rng, kind.make, rng.randint(kind.low, kind.high))
+    for fact, value in (
+        ("date", words.date(rng)),
+        ("place", _place(rng)),
+        ("price", words.price(rng, 99)),
+        ("author", words.person(rng)),
+    ):
+        if fact in slots:
+            ask.facts[fact] = value
+    if "colour" in slots or rng.random() < 0.15:
+        ask.hue = rng.choice(HUES)
+        ask.colour = rng.choice(COLOUR_WORDS[ask.hue])
+        ask.dark = True if rng.random() < 0.15 and " " not in ask.colour and kind.name != "theme" else None
+    if "style" in slots:
+        ask.style = rng.choice(tuple(STYLES))
+    if kind.buttons and rng.random() < 0.08:
+        ask.button = rng.choice(kind.buttons)
     return ask
 
 

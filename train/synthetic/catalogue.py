@@ -64,7 +64,7 @@ _LIST = (
          "page to log in", "login", "sign-in", "members' log-in", "page where customers log in",
          "page where our staff can sign in", "account access page", "login box"),
         "brand", 6, ("field", "fields"), _lower_field, 2, 4, 0.25, ("Log in", "Enter", "Sign in", "Let me in"),
-        ("form label input", "form button"),
+        ("form label :is(input, textarea)", "form button"),
     ),
     Kind(
         "signup", forms.signup,
@@ -72,7 +72,7 @@ _LIST = (
          "create account page", "page to sign up", "registration", "sign-up", "join page", "new account form",
          "membership form", "page where people can register", "form to become a member", "enrolment form"),
         "brand", 5, ("field", "fields"), _lower_field, 2, 5, 0.4, ("Sign up", "Join", "Create account", "Register"),
-        ("form label input", "form button"),
+        ("form label :is(input, textarea)", "form button"),
     ),
     Kind(
         "contact", forms.contact,
@@ -87,14 +87,14 @@ _LIST = (
          "reservation", "appointment page", "page to book a visit", "page where guests can reserve",
          "online booking", "page to make an appointment", "scheduling page"),
         "trade", 5, ("field", "fields"), _lower_field, 3, 5, 0.4, ("Book now", "Reserve", "Book it", "Confirm"),
-        ("form label input", "form button"),
+        ("form label :is(input, textarea)", "form button"),
     ),
     Kind(
         "newsletter", forms.newsletter,
         ("newsletter page", "newsletter sign-up", "subscribe page", "mailing list page", "newsletter",
          "newsletter form", "email list sign-up", "page to subscribe to our news", "subscription form"),
         "brand", 2, ("field", "fields"), _lower_field, 2, 3, 0.15, ("Subscribe", "Sign me up", "Join"),
-        ("form label input", "form button"),
+        ("form label :is(input, textarea)", "form button"),
     ),
     Kind(
         "about", kinds.about,

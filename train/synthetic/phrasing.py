@@ -6,7 +6,7 @@ touch them; `copied` is read off the marks at the end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from train.synthetic import aside, purposes
@@ -41,6 +41,8 @@ from train.synthetic.frames import (
 )
 from train.synthetic.keyboard import finish
 from train.synthetic.marks import OPEN, marked
+from train.synthetic.palette import STYLES
+from train.synthetic.requests import Request
 
 _HAVE = ("I have {}.", "It is for {}.", "we run {}", "I opened {}.", "We are {}.", "i work at {}", "My family runs {}.")
 
@@ -67,10 +69,12 @@ class Manner:
     """Of stories: why it is wanted."""
     asides: tuple[int, ...]
     """Of stories: how many sentences have no bearing on the page."""
+    whole: float
+    """Requests written as a whole (`requests`), before all others."""
 
 
-PLAIN = Manner(0.2, 0.14, 0.05, 0.06, 0.06, 0.01, 0.08, 0.1, (0, 0, 1))
-CHATTY = Manner(0.15, 0.6, 0.4, 0.4, 0.3, 0.15, 0.4, 0.5, (0, 0, 1, 1, 2, 3))
+PLAIN = Manner(0.2, 0.14, 0.05, 0.06, 0.06, 0.01, 0.08, 0.1, (0, 0, 1), 0.1)
+CHATTY = Manner(0.15, 0.6, 0.4, 0.4, 0.3, 0.15, 0.4, 0.5, (0, 0, 1, 1, 2, 3), 0.6)
 
 
 def telegram(noun: str, values: dict[str, str], clauses: list[str], rng: Random) -> str:
@@ -198,6 +202,40 @@ def _extras_clauses(parts: list[str], rng: Random) -> list[str]:
             )
         )
     ]
+
+
+def whole(request: Request, ask: Ask, rng: Random, *, lower: bool) -> tuple[str, tuple[str, ...], str]:
+    """A request with its slots filled, and in sentences after it what the ask has beyond them; returns what `prompt` does.
+
+    The ask has to be one of `asks.requested`.
+    """
+    before, after = look_clauses(replace(ask, style=None), rng) if "colour" not in request.slots else ([], [])
+    items, _ = items_clause(ask, rng) if "items" not in request.slots else ("", False)
+    trade = ask.trade.name if ask.trade else ""
+    shown = marked(trade) if ask.trade and ask.trade.action == "Find out more" else trade
+    role = marked(ask.role) if ask.role else ""
+    values = {
+        "name": marked(ask.name) if ask.name else "",
+        "trade": shown,
+        "a_trade": article(shown),
+        "role": role,
+        "a_role": article(role),
+        "items": listed([marked(item) for item in ask.items], rng) if ask.items else "",
+        "colour": f"dark {ask.colour}" if ask.dark else ask.colour,
+        "style": rng.choice(STYLES[ask.style].words) if ask.style else "",
+        **{key: marked(value) for key, value in ask.facts.items()},
+    }
+    text = request.text.format_map(purposes.circumstances(rng) | values)
+    clauses = [*(f", {word}" for word in before), *after, *([items] if items else [])]
+    for clause in sorted(clauses, key=lambda clause: "\n" in clause):  # lists come last
+        part = bare(clause)
+        if part[0].isalpha() and text[-1] in ".!?" and not lower:
+            part = part[0].upper() + part[1:]
+        text += (" " if text[-1] in ".!?" else rng.choice((", ", ". ", " - "))) + part
+    if rng.random() < 0.05:
+        text = aside.added(text, rng)
+    text, copied = finish(text, rng, lower=lower)
+    return text, copied, "whole"
 
 
 def prompt(ask: Ask, manner: Manner, rng: Random, *, lower: bool) -> tuple[str, tuple[str, ...], str]:

@@ -249,22 +249,26 @@ GENERAL = tuple(
 )  # fmt: skip
 
 
-def filled(text: str, rng: Random) -> str:
-    """A phrase with its gaps filled: names of people, days, numbers."""
-    if "{" not in text:
-        return text
-    return text.format(
-        relative=rng.choice(RELATIVES),
-        age=rng.choice((18, 21, 30, 40, 50, 60, 65, 70, 80, 90, 100)),
-        month=rng.choice(words.MONTHS),
-        day=rng.choice(DAYS),
-        year=rng.randrange(1890, 2026),
-        number=rng.randrange(2, 40),
-        ago=rng.choice(
+def circumstances(rng: Random) -> dict[str, object]:
+    """What fills gaps in things told beside the point: names of people, days, numbers."""
+    return {
+        "relative": rng.choice(RELATIVES),
+        "first": rng.choice(words.FIRST_NAMES),
+        "age": rng.choice((18, 21, 30, 40, 50, 60, 65, 70, 80, 90, 100)),
+        "month": rng.choice(words.MONTHS),
+        "day": rng.choice(DAYS),
+        "year": rng.randrange(1890, 2026),
+        "number": rng.randrange(2, 40),
+        "ago": rng.choice(
             ("last week", "last year", "a month ago", "two years ago", "yesterday", "in spring", "this summer")
         ),
-        noun=(rng.choice(words.NOUNS) if rng.random() < 0.7 else words.made_up(rng)).lower(),
-    )
+        "noun": (rng.choice(words.NOUNS) if rng.random() < 0.7 else words.made_up(rng)).lower(),
+    }
+
+
+def filled(text: str, rng: Random) -> str:
+    """A phrase with its gaps filled."""
+    return text.format_map(circumstances(rng)) if "{" in text else text
 
 
 def noun(kind: str, rng: Random) -> str:

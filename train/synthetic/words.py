@@ -45,6 +45,19 @@ NOUNS = (
     "Willow Window Wolf Wren Yard Zephyr"
 ).split()
 
+FORE_NAMES = (
+    "Café Cafe Bistro Hotel Bar Trattoria Pizzeria Osteria Studio Atelier Salon Villa Casa Maison Chez Taverna Cantina Camp Club Team Project "
+    "Galerie Garage Farm Clinic Radio Hostel Brasserie Academy Circus Theatre Camping Gym Restaurant Bakery Boutique Praxis Captain Doctor Planet "
+    "Operation Camp Little Big Mama Papa Aunt Uncle Saint Port Lake Mount Fort Villa Don Da La Le Los El"
+).split()
+"""Words that many names begin with and that could be a trade's or a person's."""
+AFTER_NAMES = (
+    "Plumbing Bank Rescue Nursery Soap Tools Bakery Clinic Fitness Yoga Consulting Coffee Roofing Law Books Brewing Dental Cycles Flowers Partners "
+    "Logistics Ceramics Foundation Society Association Academy Summit Festival Report Weekly Times Cup Bash Insurance Catering Motors Optics Electric "
+    "Tutoring Records Media Kitchen Grill Barbers Photography Interiors Landscaping Farms Toys Travel Gym Dance Daycare Hardware Laundry Tailors Games Analytics "
+    "Software Health Pharmacy Hotel School Library Choir United FC Rovers Robotics Ventures Capital Street Trust Alliance Night Days Week Fest Run Fair"
+).split()
+"""Words that many names end with and that could be the page's or the trade's."""
 SUFFIXES = "Co Studio Lab Labs House Works Club Collective Group Supply & Sons Bros Hub Point Place Room".split()
 
 FIRST_NAMES = (
@@ -125,8 +138,10 @@ def brand(rng: Random) -> str:
     roll = rng.random()
     if roll < 0.18:
         return odd_name(rng)
-    if roll < 0.32:
+    if roll < 0.25:
         return f"{rng.choice(ADJECTIVES)} {rng.choice(NOUNS)}"
+    if roll < 0.32:
+        return trade_name(rng)
     if roll < 0.48:
         return made_up(rng)
     if roll < 0.62:
@@ -147,6 +162,27 @@ def brand(rng: Random) -> str:
     if roll < 0.96:
         return rng.choice(ADJECTIVES) + rng.choice(NOUNS).lower() if rng.random() < 0.5 else rng.choice(NOUNS)
     return odd_name(rng)
+
+
+def trade_name(rng: Random) -> str:
+    """A name with a word in it that tells a trade or a sort of place: "Trattoria Lume", "Pellworth Plumbing"."""
+    one = rng.choice(
+        (
+            made_up(rng),
+            made_up(rng),
+            rng.choice(LAST_NAMES),
+            person(rng),
+            f"{rng.choice(ADJECTIVES)} {rng.choice(NOUNS)}",
+        )
+    )
+    roll = rng.random()
+    if roll < 0.4:
+        return f"{rng.choice(FORE_NAMES)} {one}"
+    if roll < 0.9:
+        return f"{one} {rng.choice(AFTER_NAMES)}"
+    return (
+        f"{one} {rng.choice(AFTER_NAMES)} {rng.choice(('Co.', 'Co', 'Ltd', 'GmbH', 'Inc.', 'LLC', '& Sons', 'Group'))}"
+    )
 
 
 def odd_name(rng: Random) -> str:
@@ -305,6 +341,33 @@ def dish(rng: Random) -> str:
     if roll < 0.9:
         return f"{rng.choice(INGREDIENTS)} {syllables(rng, 2)}"
     return syllables(rng, 2)
+
+
+def dish_name(rng: Random) -> str:
+    """A dish as a recipe's title: "plum cake", "Plum Cake", "Grandma Edda's Plum Cake"."""
+    text = dish(rng)
+    roll = rng.random()
+    if roll < 0.4:
+        return text
+    text = text.title().replace("'S", "'s")
+    if roll < 0.6:
+        return text
+    first = rng.choice(FIRST_NAMES) if rng.random() < 0.5 else made_up(rng)
+    whose = rng.choice(
+        (
+            f"{first}'s",
+            f"{first}'s",
+            "Grandma's",
+            "Nan's",
+            "My",
+            "Our",
+            f"Aunt {first}'s",
+            f"Grandma {first}'s",
+            f"Chef {first}'s",
+            "The Best",
+        )
+    )
+    return f"{whose} {rng.choice(ADJECTIVES) + ' ' if rng.random() < 0.25 else ''}{text}"
 
 
 def feature(rng: Random) -> str:
