@@ -80,6 +80,7 @@ TABLE: tuple[tuple[str, str, Access], ...] = (
     ("GET", "/pages/{page_id}/source", Access.USER),
     ("GET", "/pages/{page_id}/download", Access.USER),
     ("POST", "/pages/{page_id}/draft", Access.USER),
+    ("POST", "/pages/{page_id}/remote", Access.USER),
     ("GET", "/share", Access.USER),
     # Published pages: whoever has the link, and the password if there is one
     ("GET", "/p/{token}", Access.OPEN),

@@ -330,6 +330,7 @@ async def test_another_user_reads_nothing_by_any_id(server: Server, cookies: dic
         asked = [
             *(("GET", f"/pages/{its.page}/{view}", None) for view in ("live", "source", "download")),
             *(("GET", f"/pages/{its.page}/live?remote=1&print=1", None), ("POST", f"/pages/{its.page}/draft", "x")),
+            ("POST", f"/pages/{its.page}/remote", None),
             *(("GET", f"/project/thread/{its.thread}", None), ("GET", f"/project/share/{its.thread}", None)),
             ("GET", f"/project/thread/{its.thread}/element/{its.element['id']}", None),
             (

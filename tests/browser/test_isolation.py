@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 from starlette.applications import Starlette
@@ -106,6 +107,12 @@ class FakeApp:
 
         page = self.server.call(make)
         return f"/pages/{page.id}/live" if self.isolated else f"/bare/{page.id}"
+
+    def wanted(self, html: str) -> str:
+        """The path of a page with this text whose reader wants its remote files."""
+        path = self.add(html)
+        key = httpx.post(f"{self.url}{path.removesuffix('live')}remote", trust_env=False).json()["remote"]
+        return f"{path}?remote={key}"
 
     def publish(self, html: str, folder: Path) -> str:
         """The path of a published page with this text."""
@@ -436,7 +443,7 @@ def test_remote_files_load_when_asked_for_and_nothing_else_does(
         pages.append(write_page(attack, f"https://127.0.0.1:{secure.port}/{name}", address=address))
     said = Said(context)
     tab = context.new_page()
-    isolated.open_frames(tab, [isolated.add(html) + "?remote=1" for html in pages])
+    isolated.open_frames(tab, [isolated.wanted(html) for html in pages])
     said.wait(tab, "runs", len(pages))
     wait_in(tab, lambda: len(secure.requests) >= len(REMOTE), f"remote files are loaded, of {secure.heard}")
     tab.wait_for_timeout(SETTLE)
