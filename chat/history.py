@@ -153,6 +153,13 @@ class History(SQLAlchemyDataLayer):
             element["props"] = _parsed(element.get("props"))
         return thread
 
+    async def get_thread_author(self, thread_id: str) -> str:
+        """Whose chat it is; empty where there is none, which Chainlit's routes answer with 404. Its own would raise."""
+        query = select(threads.c.userIdentifier).where(threads.c.id == storable(thread_id))
+        with storage("The chat cannot be read"):
+            async with self.engine.connect() as connection:
+                return (await connection.execute(query)).scalar_one_or_none() or ""
+
     async def delete_thread(self, thread_id: str) -> None:
         """Deletes a chat with its pages, from the database and from memory; tabs that show it begin a new one.
 

@@ -47,7 +47,6 @@ TABLE: tuple[tuple[str, str, Access], ...] = (
     ("POST", "/logout", Access.OPEN),
     ("GET", "/auth/oauth/{provider_id}", Access.LOGIN),
     ("GET", "/auth/oauth/{provider_id}/callback", Access.LOGIN),
-    ("POST", "/auth/oauth/azure-ad-hybrid/callback", Access.LOGIN),
     # The chat; Chainlit checks that the session, thread or file is the caller's
     ("GET", "/user", Access.USER),
     ("GET", "/project/settings", Access.USER),
@@ -64,7 +63,7 @@ TABLE: tuple[tuple[str, str, Access], ...] = (
     ("*", "/ws/socket.io/{path:path}", Access.USER),
     ("GET", "/health", Access.USER),
     # Parts of Chainlit that are not used: they change elements and votes by id and ask nobody whose they are, show chats
-    # to others, make a cookie of any token, run programs
+    # to others, make a cookie of any token, run programs, log in by another site's form without asking who began it
     ("PUT", "/project/element", Access.CLOSED),
     ("DELETE", "/project/element", Access.CLOSED),
     ("PUT", "/feedback", Access.CLOSED),
@@ -72,6 +71,7 @@ TABLE: tuple[tuple[str, str, Access], ...] = (
     ("GET", "/project/share/{thread_id}", Access.CLOSED),
     ("PUT", "/project/thread/share", Access.CLOSED),
     ("POST", "/auth/jwt", Access.CLOSED),
+    ("POST", "/auth/oauth/azure-ad-hybrid/callback", Access.CLOSED),
     ("POST", "/mcp", Access.CLOSED),
     ("DELETE", "/mcp", Access.CLOSED),
     ("GET", "/copilot/{filename:path}", Access.CLOSED),
@@ -80,6 +80,7 @@ TABLE: tuple[tuple[str, str, Access], ...] = (
     ("GET", "/pages/{page_id}/source", Access.USER),
     ("GET", "/pages/{page_id}/download", Access.USER),
     ("POST", "/pages/{page_id}/draft", Access.USER),
+    ("POST", "/pages/{page_id}/remote", Access.USER),
     ("GET", "/share", Access.USER),
     # Published pages: whoever has the link, and the password if there is one
     ("GET", "/p/{token}", Access.OPEN),

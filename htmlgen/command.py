@@ -24,6 +24,9 @@ from htmlgen.whole_file import write_whole
 
 DONE, FAILED, USAGE, CUT, NO_PAGE, AGAIN, INTERRUPTED, PIPE = 0, 1, 2, 3, 4, 5, 130, 141
 
+CONTROLS = {number: None for number in (*range(32), *range(127, 160)) if chr(number) not in "\t\n"}
+"""What could command a terminal (its title, its clipboard, what stands in it): nothing that a model or a server says may."""
+
 EXIT_CODES = """\
 exit codes:
   0    the page is whole
@@ -82,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _complain(error: Exception, code: int) -> int:
-    print(f"htmlgen: {error}", file=sys.stderr)
+    print(f"htmlgen: {error}".translate(CONTROLS), file=sys.stderr)
     return code
 
 
@@ -118,7 +121,8 @@ async def _run(args: argparse.Namespace, body: dict[str, Any]) -> int:
         async with aclosing(news):
             end = await _follow(news, out, progress)
     if end.html is None:
-        print(f"htmlgen: the model wrote no page. It said: {end.text.strip() or 'nothing'}", file=sys.stderr)
+        said = end.text.strip().translate(CONTROLS) or "nothing"
+        print(f"htmlgen: the model wrote no page. It said: {said}", file=sys.stderr)
         return NO_PAGE
     if args.output is not None:
         write_whole(Path(args.output), end.html.encode())
@@ -135,17 +139,17 @@ async def _run(args: argparse.Namespace, body: dict[str, Any]) -> int:
 
 
 async def _follow(news: AsyncGenerator[News, None], out: BinaryIO | None, progress: "Progress") -> Written:
-    size = 0
+    size, seen = 0, out is not None and out.isatty()
     async for event in news:
         match event:
             case Status(text):
-                progress.show(text)
+                progress.show(text.translate(CONTROLS))
             case str():
                 size += len(event.encode())
                 if out is not None:
-                    out.write(event.encode())
+                    out.write((event.translate(CONTROLS) if seen else event).encode())
                     out.flush()
-                if out is None or not sys.stdout.isatty():
+                if not seen:
                     progress.show(f"Writing: {size / 1000:,.1f} KB")
             case Written():
                 return event

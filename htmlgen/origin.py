@@ -15,6 +15,7 @@ changes something must say where it comes from.
 """
 
 import ipaddress
+import re
 import socket
 from urllib.parse import urlsplit
 
@@ -71,10 +72,9 @@ def is_loopback(host: str) -> bool:
 
 
 def host_name(host: str) -> str:
-    """The name in a Host header, without its port."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
+    """The name in a Host header, without its port; empty for what is no host and port, such as "localhost:8000.evil.example"."""
+    found = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\s:/@\[\]]+)(:[0-9]*)?", host)
+    return found[1].strip("[]") if found else ""
 
 
 class Hosts:

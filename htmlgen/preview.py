@@ -1,15 +1,22 @@
 """The routes that serve pages, while they are written and afterwards.
 
-    GET  /pages/{id}/live       the page, drawn by the browser as it is written (?remote=1: with remote files; ?print=1: printed)
+    GET  /pages/{id}/live       the page, drawn by the browser as it is written (?remote=KEY: with remote files; ?print=1: printed)
     GET  /pages/{id}/source     its text as text/plain, from byte ?start=N on, as it is written
     GET  /pages/{id}/download   the model's bytes, as a file
-    POST /pages/{id}/draft      the text of a hand edit -> {"page": id} of a page that shows it, for a while
+    POST /pages/{id}/draft      the text of a hand edit -> {"page": id, "remote": KEY} of a page that shows it, for a while
+    POST /pages/{id}/remote     its reader wants its remote files -> {"remote": KEY}
 
 All that serve a page carry the headers of htmlgen/isolation.py, since nobody has vetted its text, whoever wrote it. A draft
 is a page like any other: it is read under its own id by whoever may read the page that it changes.
+
+The key is there because a page may navigate its own frame where no Connection-Allowlist keeps it from that (Firefox, Safari): it
+could say ?remote=1 as well as its reader. What it cannot do is to POST, or to read an answer.
 """
 
+import hashlib
+import hmac
 import re
+import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
@@ -119,6 +126,11 @@ def make_preview(
     route answers every path. `may_read` tells whether who asks may read the pages of an owner.
     """
     drafts = Drafts()
+    secret = secrets.token_bytes(32)
+
+    def key(page: LivePage) -> str:
+        """What admits the remote files of this page, and of no other."""
+        return hmac.new(secret, page.id.encode(), hashlib.sha256).hexdigest()
 
     async def find(request: Request) -> LivePage:
         page_id = request.path_params["page_id"]
@@ -133,7 +145,10 @@ def make_preview(
         except HtmlgenError as error:
             return _not_found(error)
         asked = request.query_params
-        headers = page_headers(remote=asked.get("remote") == "1", printing=asked.get("print") == "1")
+        wanted = hmac.compare_digest(asked.get("remote", "").encode(errors="replace"), key(page).encode())
+        # In a frame of the chat's, dialogs would hold the chat up.
+        printing = asked.get("print") == "1" and request.headers.get("sec-fetch-dest", "document") == "document"
+        headers = page_headers(remote=wanted, printing=printing)
         return _stream(request, _with_prelude(page), headers | {"Content-Type": "text/html; charset=utf-8"})
 
     async def source(request: Request) -> Response:
@@ -165,10 +180,18 @@ def make_preview(
             made = drafts.put(await find(request), await _read_text(request, max_bytes))
         except HtmlgenError as error:
             return problem_response(error)
-        return JSONResponse({"page": made.id}, headers={"Cache-Control": "no-store"})
+        return JSONResponse({"page": made.id, "remote": key(made)}, headers={"Cache-Control": "no-store"})
+
+    async def remote(request: Request) -> Response:
+        try:
+            page = await find(request)
+        except HtmlgenError as error:
+            return problem_response(error)
+        return JSONResponse({"remote": key(page)}, headers={"Cache-Control": "no-store"})
 
     routes = [Route(f"/pages/{{page_id}}/{view.__name__}", view) for view in (live, source, download)]
-    return Router([*routes, Route("/pages/{page_id}/draft", draft, methods=["POST"])])
+    routes += [Route(f"/pages/{{page_id}}/{view.__name__}", view, methods=["POST"]) for view in (draft, remote)]
+    return Router(routes)
 
 
 async def _read_text(request: Request, max_bytes: int) -> str:

@@ -49,7 +49,6 @@ def test_what_strangers_may_call_is_exactly_this() -> None:
         *("GET /", "GET /login", "GET /login/callback", "GET /thread/{thread_id}", "GET /element/{element_id}"),
         *("POST /login", "POST /auth/header", "POST /logout", "GET /auth/config", "GET /project/translations"),
         *("GET /auth/oauth/{provider_id}", "GET /auth/oauth/{provider_id}/callback"),
-        "POST /auth/oauth/azure-ad-hybrid/callback",
         # static files
         *("GET /public/{filename:path}", "GET /assets/{filename:path}", "GET /favicon", "GET /logo"),
         "GET /avatars/{avatar_id:str}",

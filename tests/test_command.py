@@ -284,6 +284,19 @@ def test_progress_is_for_terminals_and_gone_at_the_end(quiet: bool, tmp_path: Pa
         assert said.rstrip().rpartition("\x1b[K")[2].startswith(f"{tmp_path / 'page.html'}: 0.1 KB, 5 tokens")
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_page_does_not_command_the_terminal_that_it_is_shown_on(terminal: bool) -> None:
+    page = ["<!DOCTYPE html>\n", "<p>\x1b]52;c;aGk=\x07\x1b[2J\x9b2J\ttab</p>\n"]
+    ours, theirs = pty.openpty() if terminal else os.pipe()
+    with running(ScriptedEngine(page)) as client:
+        process = start("x", "--server", client.url, stdout=theirs, stderr=subprocess.DEVNULL)
+        assert process.wait(30) == 0
+    os.close(theirs)
+    said = os.read(ours, 4096).decode().replace("\r\n", "\n")
+    os.close(ours)
+    assert said == ("<!DOCTYPE html>\n<p>]52;c;aGk=[2J2J\ttab</p>\n" if terminal else "".join(page))
+
+
 # Other commands
 
 

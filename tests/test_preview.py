@@ -156,14 +156,28 @@ async def test_head_does_not_wait_for_the_end(served: Served, client: httpx.Asyn
 
 
 async def test_remote_admits_https_but_no_connections(served: Served, client: httpx.AsyncClient) -> None:
-    page = served.page()
-    policy = (await client.get(f"/pages/{page.id}/live?remote=1")).headers["content-security-policy"]
+    page, other = served.page(), served.page()
+    key = (await client.post(f"/pages/{page.id}/remote")).json()["remote"]
+    policy = (await client.get(f"/pages/{page.id}/live?remote={key}")).headers["content-security-policy"]
     for kind in ("script-src", "style-src", "img-src", "font-src"):
         assert "https:" in next(part for part in policy.split("; ") if part.startswith(kind))
     for kept in ("connect-src 'none'", "form-action 'none'", "frame-src 'none'", "sandbox allow-scripts allow-forms"):
         assert kept in policy.split("; ")
-    plain = (await client.get(f"/pages/{page.id}/live?remote=0")).headers["content-security-policy"]
-    assert "https:" not in plain
+    # A page can ask for its own address; its reader's key it cannot know, and another page's is none.
+    for path in (
+        f"{page.id}/live",
+        f"{page.id}/live?remote=1",
+        f"{page.id}/live?remote=é",
+        f"{other.id}/live?remote={key}",
+    ):
+        assert "https:" not in (await client.get(f"/pages/{path}")).headers["content-security-policy"], path
+
+
+async def test_only_a_tab_may_be_printed(served: Served, client: httpx.AsyncClient) -> None:
+    path = f"/pages/{served.page().id}/live?print=1"
+    for where, modal in (("document", True), ("iframe", False)):
+        answer = await client.get(path, headers={"sec-fetch-dest": where})
+        assert ("allow-modals" in answer.headers["content-security-policy"]) == modal
 
 
 async def test_a_reader_who_hangs_up_is_forgotten(served: Served, client: httpx.AsyncClient) -> None:
@@ -260,7 +274,7 @@ def test_the_prelude_does_not_end_itself() -> None:
     assert b"<!--" not in script
 
 
-@pytest.mark.parametrize("path", ["live", "source", "download", "draft"])
+@pytest.mark.parametrize("path", ["live", "source", "download", "draft", "remote"])
 async def test_a_page_is_shown_to_whom_it_belongs_and_to_others_is_not_there(path: str) -> None:
     shelf = PageShelf(10)
     app = FastAPI()
@@ -268,7 +282,7 @@ async def test_a_page_is_shown_to_whom_it_belongs_and_to_others_is_not_there(pat
     page = shelf.new("ann")
     page.append(PAGE)
     page.finish("stop")
-    method = "POST" if path == "draft" else "GET"
+    method = "POST" if path in ("draft", "remote") else "GET"
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
         own = await client.request(method, f"/pages/{page.id}/{path}", headers={"who": "ann"})
         others = await client.request(method, f"/pages/{page.id}/{path}", headers={"who": "ben"})

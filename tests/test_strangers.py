@@ -330,6 +330,7 @@ async def test_another_user_reads_nothing_by_any_id(server: Server, cookies: dic
         asked = [
             *(("GET", f"/pages/{its.page}/{view}", None) for view in ("live", "source", "download")),
             *(("GET", f"/pages/{its.page}/live?remote=1&print=1", None), ("POST", f"/pages/{its.page}/draft", "x")),
+            ("POST", f"/pages/{its.page}/remote", None),
             *(("GET", f"/project/thread/{its.thread}", None), ("GET", f"/project/share/{its.thread}", None)),
             ("GET", f"/project/thread/{its.thread}/element/{its.element['id']}", None),
             (
@@ -382,6 +383,25 @@ async def test_another_user_changes_nothing_by_any_id(server: Server, cookies: d
             f"/project/file?session_id={its.session}", files={"file": ("x.html", b"<p>x", "text/html")}
         )  # fmt: skip
         assert upload.status_code in (401, 404)
+
+
+@pytest.mark.parametrize("thread", ["0a671753-a04d-4e84-89a6-ff4f11401432", "..%2f..%2fapp.py", "%ff", "x" * 3_000])
+async def test_a_chat_that_is_not_there_is_not_found(
+    server: Server, cookies: dict[str, dict[str, str]], thread: str
+) -> None:
+    async with make_client(server, cookies["ben"]) as ben:
+        for method, path, body in (
+            *(("GET", f"/project/thread/{thread}", None), ("GET", f"/project/thread/{thread}/element/x", None)),
+            *(
+                ("PUT", "/project/thread", {"threadId": thread, "name": "x"}),
+                ("DELETE", "/project/thread", {"threadId": thread}),
+            ),
+        ):
+            answer = await ben.request(method, path, json=body)
+            if "%2f" in path:  # a path like any other by then, which the app answers with its one document
+                assert "<!doctype html>" in answer.text
+            else:
+                assert (answer.status_code, answer.json()) == (404, {"detail": "Thread not found"}), (method, path)
 
 
 async def test_another_users_own_session_is_no_way_to_her_things(

@@ -95,6 +95,26 @@ async def test_a_page_over_the_limit_is_cut_between_characters_and_the_engine_st
     assert engine.cancelled == 1
 
 
+@pytest.mark.parametrize("tail", ["<p>öäü</p>\n" * 80, "x" * 1_000])
+async def test_ten_megabytes_are_cut_at_two(tail: str) -> None:
+    engine = ScriptedEngine(["<!DOCTYPE html><html><body>", *[tail] * 10_500])
+    studio = await ready(engine)
+    end = (await collect(studio, ask()))[-1]
+    assert isinstance(end, Finished)
+    assert end.page is not None
+    assert (end.finish_reason, engine.cancelled, engine.running) == ("length", 1, 0)
+    assert 1_999_990 < end.page.size <= 2_000_000
+
+
+async def test_ten_thousand_nested_tags_are_a_page_like_any_other() -> None:
+    html = "<!DOCTYPE html><html><body>" + "<div>" * 10_000 + "deep" + "</div>" * 10_000 + "</body></html>"
+    studio = await ready(ScriptedEngine([html[at : at + 101] for at in range(0, len(html), 101)]))
+    end = (await collect(studio, ask()))[-1]
+    assert isinstance(end, Finished)
+    assert end.page is not None
+    assert (end.finish_reason, end.page.html) == ("stop", html)
+
+
 async def test_words_without_end_are_cut_too() -> None:
     engine = ScriptedEngine(["quisquam "] * 1_000)
     studio = await ready(engine, max_page_bytes=1_000)

@@ -10,7 +10,7 @@ const PAUSE_MS = 350 // after the last key until the preview follows
 const unsaved = new Map() // page -> text
 
 export class Draft {
-  // `preview(page)` shows the draft's page, `trouble(message)` says what failed, `changed()` that there is something to save.
+  // `preview(page, key)` shows the draft's page (the key admits its remote files), `trouble(message)` says what failed, `changed()` that there is something to save.
   constructor(page, original, url, { preview, trouble, changed }) {
     Object.assign(this, { page, original, url, preview, trouble, changed })
     this.editor = new Editor("HTML source. Tab indents; Escape leaves the editor", () => this.type())
@@ -57,7 +57,7 @@ export class Draft {
         this.trouble(answer.detail || `The preview of your changes failed: the server answered ${response.status}.`)
       else {
         this.trouble("")
-        this.preview(answer.page)
+        this.preview(answer.page, answer.remote)
       }
     } catch {
       if (!this.closed)

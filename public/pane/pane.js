@@ -30,7 +30,7 @@ export class Pane {
     this.asked = [] // pages that the server was asked to show, oldest first
     this.tab = "preview"
     this.loads = {} // how often a page was loaded again
-    this.remote = new Set() // pages that may load remote files
+    this.remote = new Map() // pages that may load remote files -> the key to them
     this.blocked = new Set() // the remote files that the page on show was refused
     this.drawn = ""
     this.draft = null
@@ -196,13 +196,9 @@ export class Pane {
     this.pickButton.disabled = writing || Boolean(this.draft)
     this.publish.hidden = !this.props.publishable || writing
     for (const links of this.links) {
-      set(links.open, "href", this.host.url(`${this.shown}/live${this.remote.has(this.shown) ? "?remote=1" : ""}`))
+      set(links.open, "href", this.address(this.shown, this.remote.get(this.shown)))
       set(links.download, "href", this.host.url(`${this.shown}/download`))
-      set(
-        links.print,
-        "href",
-        this.host.url(`${this.shown}/live?print=1${this.remote.has(this.shown) ? "&remote=1" : ""}`),
-      )
+      set(links.print, "href", this.address(this.shown, this.remote.get(this.shown), { print: 1 }))
     }
     for (const [name, tab] of Object.entries(this.tabs)) {
       const on = name === this.tab
@@ -245,7 +241,7 @@ export class Pane {
       }
       this.stage.show(
         this.key,
-        this.host.url(`${this.shown}/live${this.remote.has(this.shown) ? "?remote=1" : ""}`),
+        this.address(this.shown, this.remote.get(this.shown)),
         `Preview: ${title}`,
         this.times > 0,
       )
@@ -315,8 +311,22 @@ export class Pane {
     this.render()
   }
 
-  loadRemote() {
-    this.remote.add(this.shown)
+  // A page's address, with the key to its remote files if it may load them.
+  address(page, key, query = {}) {
+    const asked = new URLSearchParams(key ? { ...query, remote: key } : query)
+    return this.host.url(`${page}/live${asked.size ? `?${asked}` : ""}`)
+  }
+
+  async loadRemote() {
+    const page = this.shown
+    try {
+      const response = await fetch(this.host.url(`${page}/remote`), { method: "POST" })
+      if (!response.ok) throw new Error()
+      this.remote.set(page, (await response.json()).remote)
+    } catch {
+      return this.trouble("The remote files were not loaded: the server cannot be reached. Please try again.")
+    }
+    if (page !== this.shown) return
     if (this.draft) this.draft.post()
     else this.reload()
     this.render()
@@ -454,12 +464,9 @@ export class Pane {
     this.closeDifference(false)
     this.stopReading()
     this.draft = new Draft(page, text, this.host.url(`${page}/draft`), {
-      preview: (draft) => {
+      preview: (draft, key) => {
         this.console.clear()
-        this.stage.replace(
-          this.host.url(`${draft}/live${this.remote.has(page) ? "?remote=1" : ""}`),
-          "Preview of your changes",
-        )
+        this.stage.replace(this.address(draft, this.remote.has(page) ? key : null), "Preview of your changes")
       },
       trouble: (message) => this.trouble(message),
       changed: () => this.render(),

@@ -24,6 +24,11 @@ REQUESTS = {
     "audio-worklet": "new OfflineAudioContext(1, 1, 8000).audioWorklet.addModule('{away}').catch(() => 0)",
     "image-object": "new Image().src = '{away}'",
     "font-face": "new FontFace('x', 'url({away})').load().catch(() => 0)",
+    "import-map": '<script type=importmap>{"imports": {"x": "{away}"}}</script><script type=module>import("x")</script>',
+    "paint-worklet": "CSS.paintWorklet.addModule('{away}').catch(() => 0)",
+    "payment": "new PaymentRequest([{supportedMethods: '{away}'}], {total: {label: 'x', amount: {currency: 'EUR', value: '1'}}})"
+    ".canMakePayment().catch(() => 0)",
+    "webtransport": "new WebTransport('{away}'.replace('http:', 'https:')).closed.catch(() => 0)",
     "ping": "a = document.body.appendChild(document.createElement('a')); a.href = '#x'; a.ping = '{away}'; a.click()",
     # requests by markup
     "img": "<img src='{away}'>",
@@ -37,10 +42,14 @@ REQUESTS = {
     "script": "<script src='{away}'></script>",
     "stylesheet": "<link rel=stylesheet href='{away}'>",
     "css-url": "<p style='background: url({away})'>x</p>",
+    "css-image-set": "<p style=\"background: image-set('{away}' 1x)\">x</p>",
+    "css-mask": "<p style='mask: url({away})'>x</p>",
+    "css-cursor": "<p style='cursor: url({away}), auto'>x</p>",
     "css-import": "<style>@import '{away}';</style>",
     "css-font": "<style>@font-face { font-family: f; src: url({away}) } p { font-family: f }</style><p>x</p>",
     "prefetch": "<link rel=prefetch href='{away}'>",
     "preload": "<link rel=preload as=image href='{away}'>",
+    "dictionary": "<link rel=compression-dictionary href='{away}'>",
     "modulepreload": "<link rel=modulepreload href='{away}'>",
     "iframe": "<iframe src='{away}'></iframe>",
     "base": "<base href='{away}/'><img src=y>",
@@ -56,9 +65,7 @@ REQUESTS = {
     "blank-frame": "f = document.body.appendChild(document.createElement('iframe')); "
     "f.contentWindow.fetch('{away}', {mode: 'no-cors'})",
 }
-"""Ways to another server that leave the page where it is. Preconnect is not among them: a browser under automation does none, not
-even where nothing holds the page, so that a test of it would prove nothing.
-"""
+"""Ways to another server that leave the page where it is."""
 
 LEAVING = {
     "meta-refresh": "<meta http-equiv=refresh content='0; url={away}'>",
@@ -78,6 +85,8 @@ LEAVING = {
     "javascript-location": "location = `javascript:'<img src={away}>'`",
     "document-write": "setTimeout(() => { document.open(); document.write(`<img src='{away}'>`); document.close() }, 50)",
     "history": "history.pushState(0, '', '#x'); location.hash = 'y'; setTimeout(() => location.assign('{away}'), 50)",
+    # Only a browser with a profile on disk connects ahead; a private window does not.
+    "preconnect": "<link rel=preconnect href='{away}'>",
     # WebRTC is not a navigation, but just as little a request that a content policy knows of.
     "stun": "const p = new RTCPeerConnection({iceServers: [{urls: 'stun:{address}'}]}); p.createDataChannel('x'); "
     "p.createOffer().then(o => p.setLocalDescription(o))",
@@ -86,6 +95,14 @@ LEAVING = {
     "p.createOffer().then(o => p.setLocalDescription(o))",
 }
 """Ways to another server that a content policy alone leaves open, in a frame or in a tab."""
+
+AHEAD = {
+    "speculation-prefetch": "<script type=speculationrules>"
+    '{"prefetch": [{"source": "list", "urls": ["{away}"], "eagerness": "immediate"}]}</script>',
+    "speculation-prerender": "<script type=speculationrules>"
+    '{"prerender": [{"source": "list", "urls": ["{away}"], "eagerness": "immediate"}]}</script>',
+}
+"""What a browser fetches before anybody goes there: for a tab that is seen, not for a frame, and not in a private window."""
 
 APP = {
     "api-fetch": "fetch('{app}', {method: 'POST', credentials: 'include'})",

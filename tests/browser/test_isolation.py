@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 from starlette.applications import Starlette
@@ -26,8 +27,11 @@ from htmlgen.page import LivePage, PageShelf
 from htmlgen.preview import make_preview
 from htmlgen.publish import make_publishing, publish
 from htmlgen.store import Store
-from tests.browser.conftest import AppServer
-from tests.browser.hostile import APP, LEAVING, REQUESTS, TAKE, TAKE_FROM_OPENER, Listener, write_page
+from tests.browser.conftest import CHROMIUM_ARGUMENTS, AppServer, find_chromium
+from tests.browser.hostile import AHEAD, APP, LEAVING, REQUESTS, TAKE, TAKE_FROM_OPENER, Listener, write_page
+
+PRIVATE = ["--disable-background-networking"]
+"""What Playwright adds that keeps a browser from fetching ahead."""
 
 SETTLE = 3_000
 """Milliseconds after the last page has begun, in which its attack would have to arrive."""
@@ -104,6 +108,12 @@ class FakeApp:
         page = self.server.call(make)
         return f"/pages/{page.id}/live" if self.isolated else f"/bare/{page.id}"
 
+    def wanted(self, html: str) -> str:
+        """The path of a page with this text whose reader wants its remote files."""
+        path = self.add(html)
+        key = httpx.post(f"{self.url}{path.removesuffix('live')}remote", trust_env=False).json()["remote"]
+        return f"{path}?remote={key}"
+
     def publish(self, html: str, folder: Path) -> str:
         """The path of a published page with this text."""
 
@@ -179,6 +189,19 @@ def listen() -> Iterator[Callable[..., dict[str, Listener]]]:
         listener.close()
 
 
+@pytest.fixture
+def profile(chromium: Browser, tmp_path: Path) -> Iterator[BrowserContext]:
+    """A browser as people have it, with a profile on disk; the `context` of the other tests is a private window."""
+    context = chromium.browser_type.launch_persistent_context(
+        tmp_path / "profile",
+        executable_path=find_chromium(),
+        args=[argument for argument in CHROMIUM_ARGUMENTS if argument not in PRIVATE],
+        ignore_default_args=PRIVATE,
+    )
+    yield context
+    context.close()
+
+
 def heard(listeners: dict[str, Listener]) -> dict[str, list[str]]:
     return {name: listener.heard for name, listener in listeners.items() if listener.heard}
 
@@ -197,47 +220,63 @@ def open_pages(app: FakeApp, context: BrowserContext, place: str, pages: list[st
     return tab
 
 
-def attacks_away(place: str) -> dict[str, str]:
-    # In a tab the content policy is the same; what differs is who could stop the page from leaving.
-    some = {name: REQUESTS[name] for name in ("fetch", "img", "blank-frame")}
-    return (REQUESTS if place == "frame" else some) | LEAVING
+AWAY = REQUESTS | LEAVING
 
 
-def pages_away(place: str, listeners: dict[str, Listener]) -> list[str]:
+def pages_away(listeners: dict[str, Listener]) -> list[str]:
     return [
         write_page(attack, f"http://127.0.0.1:{listeners[name].port}/x", address=f"127.0.0.1:{listeners[name].port}")
-        for name, attack in attacks_away(place).items()
+        for name, attack in AWAY.items()
     ]
 
 
 def test_without_isolation_every_way_out_works(
-    bare: FakeApp, context: BrowserContext, listen: Callable[..., dict[str, Listener]], free_place: str, tmp_path: Path
+    bare: FakeApp, profile: BrowserContext, listen: Callable[..., dict[str, Listener]], free_place: str, tmp_path: Path
 ) -> None:
-    listeners = listen(*attacks_away(free_place))
-    tab = open_pages(bare, context, free_place, pages_away(free_place, listeners), tmp_path)
+    listeners = listen(*AWAY)
+    tab = open_pages(bare, profile, free_place, pages_away(listeners), tmp_path)
     with contextlib.suppress(AssertionError):
         wait_in(tab, lambda: len(heard(listeners)) == len(listeners), "every listener hears its page")
     assert set(heard(listeners)) == set(listeners)
 
 
 def test_a_page_reaches_nobody(
-    isolated: FakeApp, context: BrowserContext, listen: Callable[..., dict[str, Listener]], place: str, tmp_path: Path
+    isolated: FakeApp, profile: BrowserContext, listen: Callable[..., dict[str, Listener]], place: str, tmp_path: Path
 ) -> None:
-    listeners = listen(*attacks_away(place))
-    tab = open_pages(isolated, context, place, pages_away(place, listeners), tmp_path)
+    listeners = listen(*AWAY)
+    tab = open_pages(isolated, profile, place, pages_away(listeners), tmp_path)
     tab.wait_for_timeout(SETTLE)
     assert heard(listeners) == {}
 
 
+def test_nothing_is_fetched_ahead_for_a_page_in_a_tab(
+    bare: FakeApp,
+    isolated: FakeApp,
+    profile: BrowserContext,
+    listen: Callable[..., dict[str, Listener]],
+    tmp_path: Path,
+) -> None:
+    for app, place in ((bare, "tab"), (isolated, "tab"), (isolated, "published")):
+        listeners = listen(*AHEAD)
+        for name, attack in AHEAD.items():  # one at a time: what nobody sees is not fetched for
+            page = write_page(attack, f"http://127.0.0.1:{listeners[name].port}/x")
+            tab = open_pages(app, profile, place, [page], tmp_path)
+            if app is bare:
+                wait_in(tab, lambda listener=listeners[name]: bool(listener.heard), f"{name} is fetched")
+            else:
+                tab.wait_for_timeout(SETTLE)
+        assert app is bare or heard(listeners) == {}
+
+
 @pytest.mark.parametrize("header", ["Connection-Allowlist", "Content-Security-Policy"])
 def test_each_of_two_walls_holds_alone(
-    isolated: FakeApp, context: BrowserContext, listen: Callable[..., dict[str, Listener]], header: str
+    isolated: FakeApp, profile: BrowserContext, listen: Callable[..., dict[str, Listener]], header: str
 ) -> None:
     """So the one is not tested behind the other. Firefox and Safari have no Connection-Allowlist."""
-    listeners = listen(*attacks_away("frame"))
-    said = Said(context)
-    pages = pages_away("frame", listeners)
-    tab = context.new_page()
+    listeners = listen(*AWAY)
+    said = Said(profile)
+    pages = pages_away(listeners)
+    tab = profile.new_page()
     isolated.open_frames(tab, [f"/only/{header}/{isolated.add(html).split('/')[2]}" for html in pages])
     said.wait(tab, "runs", len(pages))
     tab.wait_for_timeout(SETTLE)
@@ -308,23 +347,39 @@ def test_a_page_reads_nothing_of_the_app(
 
 
 @pytest.mark.parametrize(
-    "way", ["top.location = '{away}'", "opener.location = '{away}'", "top.document.body.innerHTML = ''"]
+    ("place", "way"),
+    [
+        ("frame", "top.location = '{away}'"),
+        ("frame", "top.document.body.innerHTML = ''"),
+        *(
+            (place, way)
+            for place in ("tab", "published")
+            for way in ("opener.location = '{away}'", "opener.postMessage('forged', '*')")
+        ),
+    ],
 )
-def test_a_page_cannot_take_the_apps_window_away(
-    isolated: FakeApp, bare: FakeApp, context: BrowserContext, listen: Callable[..., dict[str, Listener]], way: str
+def test_a_page_cannot_take_the_apps_window_away_nor_speak_to_it(
+    isolated: FakeApp,
+    bare: FakeApp,
+    context: BrowserContext,
+    listen: Callable[..., dict[str, Listener]],
+    place: str,
+    way: str,
+    tmp_path: Path,
 ) -> None:
     for app in (bare, isolated):
         listener = listen("away")["away"]
         said = Said(context)
         tab = context.new_page()
-        path = app.add(write_page(way, f"http://127.0.0.1:{listener.port}/x"))
-        app.open_frames(tab, [] if way.startswith("opener") else [path])
-        if way.startswith("opener"):
+        page = write_page(way, f"http://127.0.0.1:{listener.port}/x")
+        path = app.publish(page, tmp_path) if place == "published" and app is isolated else app.add(page)
+        app.open_frames(tab, [path] if place == "frame" else [])
+        if place != "frame":
             tab.evaluate("path => void open(path)", path)
         said.wait(tab, "runs", 1)
         tab.wait_for_timeout(1_500)
         gone = bool(listener.heard) or tab.url != app.url + "/" or tab.evaluate("document.body.innerHTML") == ""
-        assert gone == (app is bare)
+        assert (gone or tab.evaluate("messages.includes('forged')")) == (app is bare)
 
 
 def test_a_page_may_use_no_feature_of_the_browser(isolated: FakeApp, tab: Page) -> None:
@@ -388,7 +443,7 @@ def test_remote_files_load_when_asked_for_and_nothing_else_does(
         pages.append(write_page(attack, f"https://127.0.0.1:{secure.port}/{name}", address=address))
     said = Said(context)
     tab = context.new_page()
-    isolated.open_frames(tab, [isolated.add(html) + "?remote=1" for html in pages])
+    isolated.open_frames(tab, [isolated.wanted(html) for html in pages])
     said.wait(tab, "runs", len(pages))
     wait_in(tab, lambda: len(secure.requests) >= len(REMOTE), f"remote files are loaded, of {secure.heard}")
     tab.wait_for_timeout(SETTLE)

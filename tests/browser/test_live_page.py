@@ -353,9 +353,12 @@ def test_an_unknown_page_says_so(app: LiveApp, tab: Page) -> None:
     assert "ask for it again in the chat" in tab.inner_text("body")
 
 
-def test_a_script_that_never_ends_leaves_the_app_alive(app: LiveApp, tab: Page) -> None:
-    tab.goto(
-        f"{app.url}/?src=/pages/{app.new('<script>for (;;) {}</script>', finish=True).id}/live", wait_until="commit"
-    )
+@pytest.mark.parametrize(
+    "html",
+    ["<script>for (;;) {}</script>", "<div>" * 10_000 + "deep", "<p>Bread with a crackle.</p>\n" * 75_000],
+    ids=["a script that never ends", "ten thousand nested tags", "two megabytes"],
+)
+def test_whatever_a_page_does_the_app_around_it_lives(app: LiveApp, tab: Page, html: str) -> None:
+    tab.goto(f"{app.url}/?src=/pages/{app.new(html, finish=True).id}/live", wait_until="commit")
     tab.wait_for_timeout(1_000)
     assert tab.evaluate("1 + 1") == 2
