@@ -139,6 +139,8 @@ class Gate:
             return UPLOAD_BYTES + 16_384
         if path == "/project/action":  # an edit by hand sends the whole page, in JSON
             return 2 * settings.max_page_bytes + SMALL_BODY
+        if path.startswith("/pages/"):  # the preview of an edit by hand
+            return settings.max_page_bytes + SMALL_BODY
         if path in ("/generate_html", "/v1/chat/completions"):
             return 12 * settings.max_prompt_chars + SMALL_BODY
         if path.startswith(SOCKETS):

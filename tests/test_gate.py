@@ -61,6 +61,8 @@ def make_app(auth: Auth, **options: Any) -> Starlette:
             Route("/models", who),
             Route("/login", size, methods=["POST"]),
             Route("/publications", size, methods=["POST"]),
+            Route("/pages/{id}/draft", size, methods=["POST"]),
+            Route("/project/action", size, methods=["POST"]),
             Route("/project/file/{id}", upload),
             Route("/feedback", size, methods=["PUT"]),
             WebSocketRoute("/ws/socket.io/", echo),
@@ -151,6 +153,14 @@ async def test_a_body_is_read_to_its_limit_whether_its_length_is_told_or_not() -
             assert untold.text == str(SMALL_BODY) if status == 200 else untold.json()["code"] == "body_too_large"
         odd = await client.post("/publications", content=b"x", headers={**headers, "content-length": "1e3"})
         assert odd.status_code == 400
+
+
+async def test_the_longest_page_can_be_edited_by_hand_and_no_longer_one_sent() -> None:
+    auth = make_auth()
+    client, headers, longest = client_of(make_app(auth)), await log_in(auth), auth.settings.max_page_bytes
+    for path, most in (("/pages/x/draft", longest), ("/project/action", 2 * longest)):  # as it is, and in JSON
+        for extra, status in ((0, 200), (SMALL_BODY + 1, 413)):
+            assert client.post(path, content=b"x" * (most + extra), headers=headers).status_code == status, path
 
 
 async def test_log_ins_from_one_address_are_limited_and_others_go_on() -> None:

@@ -555,6 +555,23 @@ def test_nothing_is_loaded_from_elsewhere(scripted: Server, tabs: Any) -> None:
     assert [url for url in tab.went_out if not url.startswith((scripted.url, "data:", "blob:"))] == []
 
 
+def test_what_is_said_in_the_chat_is_words_and_nothing_runs(scripted: Server, tabs: Any) -> None:
+    """By the model beside its page, and by who asks."""
+    hostile = (
+        "[x](javascript:hacked=1) [d](data:text/html,x) <img src=x onerror=hacked=1> <svg onload=hacked=1> <b>bold</b> "
+        "<a href=javascript:hacked=1>y</a> <style>body{display:none}</style> <script>hacked=1</script>"
+    )
+    scripted.play({"chunks": tokens(f"Look: {hostile}")})
+    tab = tabs(scripted)
+    tab.say(f"Mine: {hostile}")
+    for who in ("Look:", "Mine:"):
+        expect(tab.page.get_by_text(who).first).to_be_visible()
+    expect(tab.page.locator("#stop-button")).to_have_count(0)
+    found = """() => [typeof hacked, document.querySelectorAll("[onerror], [onload], [href^='javascript'], [href^='data']").length]"""
+    assert tab.page.evaluate(found) == ["undefined", 0]
+    assert tab.page.locator("b", has_text="bold").count() == 0
+
+
 def test_any_source_is_shown_as_it_is(scripted: Server, tabs: Any) -> None:
     """Long lines, astral characters, half-open strings and comments: the coloured code is the source, letter by letter."""
     hard = [
