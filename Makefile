@@ -88,9 +88,10 @@ test-engines: $(VENV)/.installed-dev .venv-engines/.installed
 fuzz: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/fuzz_api.py --cases 2000
 
-# Draws the README's pictures anew from the demo model.
+# The pictures of README and docs anew, as the browser tests see them.
 screenshots: $(VENV)/.installed-dev chromium
-	HTMLGEN_SCREENSHOTS=1 $(BIN)/python -m pytest -m browser
+	$(BIN)/python -m pytest --reruns 2 -m browser
+	$(BIN)/python -m tests.pictures
 
 # Known weaknesses of what is installed, from PyPI's advisories. Ends with an error where they cannot be asked.
 audit: $(VENV)/.installed-dev

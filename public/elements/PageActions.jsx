@@ -70,7 +70,7 @@ function PageActions({ page, can_continue, can_regenerate, writing, vote, commen
             onChange={(event) => setWords(event.target.value)}
             maxLength={1000}
             aria-label="Comment on your vote"
-            placeholder={given === 1 ? "What is good about it? (optional)" : "What is wrong with it? (optional)"}
+            placeholder={given === 1 ? "What is good? (optional)" : "What is wrong? (optional)"}
           />
           <button disabled={waiting}>Send</button>
           <button type="button" onClick={() => setAsking(false)}>

@@ -72,8 +72,8 @@ def tab(context: BrowserContext) -> Page:
 
 @pytest.fixture(scope="session")
 def screenshots() -> Path:
-    """The folder for screenshots: docs/, whose pictures the README shows, for `make screenshots`; else one git ignores."""
-    folder = Path(__file__).parents[2] / ("docs" if os.environ.get("HTMLGEN_SCREENSHOTS") else "runs/screenshots")
+    """The folder for screenshots, which git ignores; tests/pictures.py takes from it what the documents show."""
+    folder = Path(__file__).parents[2] / "runs/screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
