@@ -255,6 +255,7 @@ def tabs(chromium: Browser, desk: tuple[BrowserContext, dict[str, list[Page]]]) 
             page = free[0]
             page.locator("#header #new-chat-button").click()  # ends what the chat was about, as closing its tab would
             expect(page.locator(".step")).to_have_count(0)
+            page.wait_for_url(lambda url: "/thread/" not in url)  # Chainlit empties the chat before it leaves it
         else:
             page = context.new_page()
             pool.append(page)

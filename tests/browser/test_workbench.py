@@ -95,13 +95,16 @@ def test_regenerate_writes_a_sibling_with_another_seed(bench: Server, tabs: Any,
     assert "<title>Two</title>" in two["html"]
 
 
-def test_an_edited_message_branches_from_where_it_started(bench: Server, tabs: Any) -> None:
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_an_edited_message_branches_from_where_it_started(bench: Server, tabs: Any, size: tuple[int, int]) -> None:
     play(bench, page("One"), page("Two"), page("Three"))
-    tab = tabs(bench)
+    tab = tabs(bench, size=size)
     tab.say("a page")
     tab.wait_finished()
+    close_pane(tab)
     tab.say("make it blue")
     tab.wait_finished(2)
+    close_pane(tab)
     message = tab.page.locator(".step[data-step-type=user_message]").nth(1)
     message.hover()
     message.locator(".edit-message").click()
@@ -110,6 +113,7 @@ def test_an_edited_message_branches_from_where_it_started(bench: Server, tabs: A
     expect(tab.answers.nth(1).locator(".pc-name")).to_have_text("Three", timeout=30_000)
     assert tab.wait_finished(2).startswith("Finished")
     assert tab.answers.count() == 2
+    close_pane(tab)
     assert "<title>One</title>" in bench.requests[2]["page"], "the change begins where the first one did"
     one, two, three = versions(bench, tab)
     assert two["parent"] == three["parent"] == one["id"]
@@ -167,11 +171,12 @@ def attach(tab: Tab, file: Path) -> None:
     expect(tab.page.locator("#chat-submit")).to_be_enabled()
 
 
-def test_an_uploaded_page_is_the_current_one(alone: Server, tabs: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_an_uploaded_page_is_the_current_one(alone: Server, tabs: Any, tmp_path: Path, size: tuple[int, int]) -> None:
     file = tmp_path / "mine.html"
     file.write_text(PAGE)
     alone.play(page("Changed"))
-    tab = tabs(alone)
+    tab = tabs(alone, size=size)
     attach(tab, file)
     tab.say("make it green")
     assert tab.wait_finished(1).startswith("Uploaded")
@@ -202,21 +207,24 @@ def test_what_is_no_page_is_refused(alone: Server, tabs: Any, tmp_path: Path) ->
             ).to_be_visible()
 
 
-def test_a_pasted_page_is_the_current_one(bench: Server, tabs: Any) -> None:
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_a_pasted_page_is_the_current_one(bench: Server, tabs: Any, size: tuple[int, int]) -> None:
     play(bench, page("Changed"))
-    tab = tabs(bench)
+    tab = tabs(bench, size=size)
     tab.say(f"{PAGE}")
     assert tab.wait_finished().startswith("Uploaded")
     assert bench.requests == []
     expect(tab.frame().locator("h1")).to_have_text("Mine")
+    close_pane(tab)
     tab.say("make it green")
     tab.wait_finished(2)
     assert bench.requests[0]["page"] == PAGE
 
 
-def test_nonsense_in_the_settings_is_refused_at_once(bench: Server, tabs: Any) -> None:
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_nonsense_in_the_settings_is_refused_at_once(bench: Server, tabs: Any, size: tuple[int, int]) -> None:
     play(bench, page("One"))
-    tab = tabs(bench)
+    tab = tabs(bench, size=size)
     for field, value, complaint in (
         ("#max_new_tokens", "0", "Longest page, in tokens is 0 but must be between 1 and 1000000."),
         ("#seed", "soup", "Seed must be a whole number, not 'soup'."),
@@ -235,9 +243,10 @@ def test_nonsense_in_the_settings_is_refused_at_once(bench: Server, tabs: Any) -
     assert bench.requests[0]["sampling"]["max_new_tokens"] == 2048
 
 
-def test_a_chat_profile_is_a_model(bench: Server, tabs: Any) -> None:
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_a_chat_profile_is_a_model(bench: Server, tabs: Any, size: tuple[int, int]) -> None:
     play(bench, page("Default"), by_model={"miller": page("By the miller")})
-    tab = tabs(bench, size=DESKTOP)
+    tab = tabs(bench, size=size)
     tab.page.locator("#chat-profiles").click()
     tab.page.get_by_role("option", name="Miller").click()
     tab.say("a page")
