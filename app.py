@@ -15,7 +15,7 @@ from chat.history import History, bring_back, leave
 from chat.link import lock_if_shared, open_link
 from chat.login import lock
 from chat.pane import offer_commands
-from chat.reconnect import on_reconnect
+from chat.reconnect import end_elsewhere, on_reconnect
 from chat.wording import reword
 from htmlgen.api import make_api
 from htmlgen.engines import make_engine
@@ -124,21 +124,14 @@ async def on_chat_start() -> None:
     await greet()
 
 
-on_reconnect(greet)
+on_reconnect(greet, current_chat)
 
 
 @cl.on_chat_resume
 async def on_chat_resume(thread: ThreadDict) -> None:
-    await bring_back(current_chat(), thread)
-
-
-@cl.on_chat_end
-async def on_chat_end() -> None:
-    """The tab was closed or its connection dropped: nobody reads on, so the model's time goes to the next in line."""
-    cl.user_session.set("page", current_chat().page_id)
-    task = cl.context.session.current_task
-    if task is not None and task is not asyncio.current_task():
-        task.cancel()
+    chat = current_chat()
+    await end_elsewhere(chat.id)
+    await bring_back(chat, thread)
 
 
 @cl.on_stop

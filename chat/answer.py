@@ -180,6 +180,12 @@ class Answer:
         self.tools.props = props
         await self.tools.send(for_id=self.id)
 
+    async def show_again(self) -> None:
+        """Sends the elements as they are, to a tab that may have missed them."""
+        for element in (self.code, self.tools):
+            if element is not None:
+                await element.send(for_id=self.id, persist=False)
+
     async def set_vote(self, value: int, comment: str) -> None:
         """Shows a vote that has been kept, so that whoever opens the chat again sees it."""
         self.vote, self.comment = value, comment

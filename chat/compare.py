@@ -171,6 +171,11 @@ class Comparison:
         self.element.props = props
         await self.element.send(for_id=self.id)
 
+    async def show_again(self) -> None:
+        """Sends the element as it is, to a tab that may have missed it."""
+        if self.element is not None:
+            await self.element.send(for_id=self.id, persist=False)
+
     @property
     def can_pick(self) -> bool:
         """Two whole pages are there. A page that was cut or stopped has not lost by what it is."""

@@ -32,6 +32,8 @@ class Chat:
         self.pane = Pane()
         self.page_id: str | None = None
         """The page that the next message changes: the one in the pane."""
+        self.seen: str | None = None
+        """The page in the pane when the connection was lost."""
         self.answers: dict[str, Answer] = {}
         """By the id of the page that each of them shows."""
         self.comparisons: dict[str, Comparison] = {}

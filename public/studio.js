@@ -99,6 +99,19 @@ addEventListener("message", ({ source, data }) => {
   if (data.htmlgen === "deleted") beginAnew()
 })
 
+// A tab that is closed says so, with socket.io's own word for it. Else the server would take it for a lost connection and
+// write on for a while (chat/reconnect.py).
+const sockets = []
+window.WebSocket = class extends WebSocket {
+  constructor(...given) {
+    super(...given)
+    if (new URL(this.url).pathname.endsWith("/ws/socket.io/")) sockets.push(this)
+  }
+}
+addEventListener("pagehide", () => {
+  for (const socket of sockets) if (socket.readyState === WebSocket.OPEN) socket.send("41")
+})
+
 // The chat's address, so that a reload finds it again. Chainlit sets it where its list of chats is, which a phone has not
 // open.
 let addressLater

@@ -12,6 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import wait_for
 from tests.browser.test_chat import Server, Tab, desk, document, run_server, tabs, tokens
 
 __all__ = ["desk", "tabs"]  # fixtures
@@ -516,6 +517,59 @@ def test_a_killed_server_gives_the_chat_back(tmp_path: Path, tabs: Any) -> None:
         tools(tab).get_by_role("button", name="Continue").click()
         expect(tab.answers.locator(".pc-facts b[data-outcome=finished]")).to_be_visible(timeout=60_000)
         assert again.source(tab.page_id) == whole.rstrip("\n")
+
+
+def disconnect(tab: Tab) -> None:
+    """Ends the chat's connection as a network does, without a word; public/studio.js knows its sockets."""
+    tab.page.evaluate("sockets.forEach(socket => socket.close())")
+
+
+def test_a_page_is_written_on_while_its_tab_has_no_connection(bench: Server, tabs: Any) -> None:
+    """Lost in the middle of a page and found again; and lost until a page that began meanwhile is finished."""
+    play(bench, page("One", 40), page("Two"))
+    tab = tabs(bench, size=DESKTOP)
+    with bench.hold(60):
+        tab.say("a page")
+        expect(tab.frame().locator("p.line").first).to_be_attached()
+        open_before = tab.page.evaluate("sockets.length")
+        disconnect(tab)
+        tab.page.wait_for_function(
+            "before => sockets.length > before && sockets.at(-1).readyState === 1", arg=open_before
+        )
+    assert tab.wait_finished().startswith("Finished")
+    assert tab.answers.count() == len(tab.loads) == 1
+    expect(tools(tab).get_by_role("button", name="Regenerate")).to_be_enabled()
+
+    with bench.hold(0):
+        tab.say("make it blue")
+        wait_for(20, lambda: len(bench.requests) == 2, "the second page is asked for")
+        tab.page.context.set_offline(True)
+        disconnect(tab)
+    wait_for(20, lambda: [v["state"] for v in versions(bench, tab)] == ["finished"] * 2, "the second page is finished")
+    tab.page.context.set_offline(False)
+    assert tab.wait_finished(2).startswith("Finished")
+    expect(tab.answers.nth(1).locator(".pc-name")).to_have_text("Two")
+    expect(tab.page.locator("#stop-button")).to_have_count(0)
+    assert tab.frame(after=versions(bench, tab)[0]["id"]).locator("h1").inner_text() == "Two"
+
+
+@pytest.mark.parametrize("how", ["reload", "lost"])
+def test_a_page_that_nobody_comes_back_for_is_stopped(bench: Server, tabs: Any, how: str) -> None:
+    """Soon where the tab said that it goes, and after a while where it did not; the chat can go on from it."""
+    play(bench, page("Endless", 4_000, delay=0.02))
+    tab = tabs(bench, size=DESKTOP)
+    tab.say("a page")
+    expect(tab.frame().locator("p.line").nth(2)).to_be_attached()
+    chat_id(tab)
+    if how == "lost":
+        tab.page.context.set_offline(True)
+        disconnect(tab)
+        wait_for(40, lambda: [v["state"] for v in versions(bench, tab)] == ["stopped"], "the page is stopped")
+        tab.page.context.set_offline(False)
+    else:
+        tab.page.reload()
+    assert tab.wait_finished().startswith("Stopped")
+    expect(tools(tab).get_by_role("button", name="Continue")).to_be_enabled()
 
 
 def test_the_composer_asks_for_a_page(bench: Server, tabs: Any) -> None:
