@@ -106,7 +106,7 @@ class Site:
         page.finish("stop")
 
 
-def measure(browser: Any, way: str, text: str) -> Measured:
+def measure(browser: Any, way: str, text: str, watched: bool = True) -> Measured:
     site = Site(text)
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(site, log_level="warning"))
@@ -128,6 +128,8 @@ def measure(browser: Any, way: str, text: str) -> Measured:
     jumps, scrolled = 0, False
     while time.monotonic() < ends:
         page.wait_for_timeout(100)
+        if not watched:
+            continue
         with suppress(Error):  # the frame is between two documents
             frame = page.frames[1]
             at = frame.evaluate("[scrollY, document.documentElement.scrollHeight - innerHeight]")
@@ -147,6 +149,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kilobytes", type=int, nargs="+", default=[5, 20, 50, 200], help="sizes of the page")
     parser.add_argument("--chromium", default="/usr/bin/chromium", help="the browser")
+    parser.add_argument("--unwatched", action="store_true", help="nobody scrolls or asks the frame: its own time alone")
     given = parser.parse_args()
     # One process for page and frame, so that one figure holds the work of both.
     flags = ["--no-sandbox", "--disable-gpu", "--disable-features=IsolateSandboxedIframes", "--disable-site-isolation-trials"]  # fmt: skip
@@ -156,7 +159,7 @@ def main() -> None:
         for kilobytes in given.kilobytes:
             text = make_page(kilobytes * 1000)
             for way in ("streamed", "sent again"):
-                found = measure(browser, way, text)
+                found = measure(browser, way, text, not given.unwatched)
                 print(
                     f"{found.way:10} {found.kilobytes:5.0f} {found.sent:10,} {found.sent / len(text.encode()):11.2f}× "
                     f"{found.busy:10.2f} s {found.reloads:8} {found.jumps:6}",
