@@ -23,7 +23,12 @@ GRACE = 10.0
 """Seconds that a page is written on for nobody: Chainlit's page tries again after one, two and four."""
 
 GRACE_LEFT = 0.5
-"""The same where the tab said that it goes: Chainlit's page says so too when it only connects anew."""
+"""The same where the tab said that it goes, since Chainlit's page says so too when it only connects anew; or where others
+wait for the model."""
+
+
+_watches: set[asyncio.Task[None]] = set()
+"""The loop itself holds tasks only weakly."""
 
 
 def on_reconnect(greet: Callable[[], Awaitable[None]], get_chat: Callable[[], Chat]) -> None:
@@ -62,14 +67,22 @@ def lose(chat: Chat, session: WebsocketSession, grace: float) -> None:
     if task is None:
         return
 
-    def give_up() -> None:
-        if session.socket_id == socket:  # nobody reads on, so the model's time goes to the next in line
-            task.cancel()
+    async def give_up() -> None:
+        """Nobody reads on: the model's time goes to the next in line, at the latest when the grace is over."""
+        waited = 0.0
+        while waited < grace and not (waited >= GRACE_LEFT and chat.studio.waiting):
+            await asyncio.sleep(GRACE_LEFT)
+            waited += GRACE_LEFT
+            if session.socket_id != socket:
+                return
+        task.cancel()
 
     if session.to_clear:  # "New chat"
-        give_up()
-    else:
-        asyncio.get_running_loop().call_later(grace, give_up)
+        task.cancel()
+        return
+    watch = asyncio.create_task(give_up())
+    _watches.add(watch)
+    watch.add_done_callback(_watches.discard)
 
 
 async def catch_up(chat: Chat) -> None:

@@ -553,6 +553,17 @@ def test_a_page_is_written_on_while_its_tab_has_no_connection(bench: Server, tab
     assert tab.frame(after=versions(bench, tab)[0]["id"]).locator("h1").inner_text() == "Two"
 
 
+def test_a_lost_tab_makes_room_for_who_waits(alone: Server, tabs: Any) -> None:
+    alone.play(page("Endless", 4_000, delay=0.02), page("Two"))
+    lost, other = tabs(alone, size=DESKTOP), tabs(alone, size=DESKTOP)
+    lost.say("a page")
+    expect(lost.frame().locator("p.line").nth(2)).to_be_attached()
+    lost.page.context.set_offline(True)
+    disconnect(lost)
+    other.say("another page")
+    assert other.wait_finished(seconds=8).startswith("Finished"), "before the grace of ten seconds is over"
+
+
 @pytest.mark.parametrize("how", ["reload", "lost"])
 def test_a_page_that_nobody_comes_back_for_is_stopped(bench: Server, tabs: Any, how: str) -> None:
     """Soon where the tab said that it goes, and after a while where it did not; the chat can go on from it."""
