@@ -1,8 +1,8 @@
 """The demo model as it ships and as it is served: NF4, its adapter beside it, through the engine and the extractor, greedy.
 
 Everything is written once, in a few large batches, and each test looks at its part. What strangers typed is in
-stranger_prompts.json, three times forty, each from somebody who knew nothing of the generator's phrasings. Who last extended
-these had read "first" and "second"; nobody had read "third" when the model was trained.
+stranger_prompts.json, three times forty, each from somebody who knew nothing of the generator's phrasings. Most of the whole
+requests that the model learned from are by others who had seen none of these; who tends the generator has read them all by now.
 """
 
 import asyncio
@@ -30,13 +30,13 @@ MAX_NEW_TOKENS = 500
 """The longest page takes about 300, since frequent lines are tokens of their own."""
 MEGABYTES = 40
 LEAST = {
-    "first": {"closed": 0.97, "kind": 0.9, "name": 0.74},
-    "second": {"closed": 0.95, "kind": 0.82, "name": 0.66},
-    "third": {"closed": 0.92, "kind": 0.7, "name": 0.63},
+    "first": {"closed": 0.97, "kind": 0.87, "name": 0.79},
+    "second": {"closed": 0.97, "kind": 0.82, "name": 0.72},
+    "third": {"closed": 0.97, "kind": 0.75, "name": 0.69},
 }
-MOST_LOOPS = {"starters": 0, "pairs": 1, "first": 1, "second": 1, "third": 2, "outside": 1}
-"""What the model in this repository reaches (1, 0.98, 0.81; 1, 0.9, 0.74; 0.98, 0.78, 0.72; loops 0, 0, 0, 0, 1, 0), less what
-another processor may change.
+MOST_LOOPS = {"starters": 0, "pairs": 1, "first": 1, "second": 1, "third": 1, "outside": 1}
+"""What the model in this repository reaches (1, 0.95, 0.88; 1, 0.9, 0.81; 1, 0.83, 0.78; no loops), less what another
+processor may change.
 
 The aim is 1, 0.8 and 0.8 for all, and no loop at all.
 """
