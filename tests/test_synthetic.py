@@ -228,6 +228,9 @@ def test_whole_requests_are_filled_for_every_kind() -> None:
                 assert ask.name in text
                 assert ask.name in copied
             assert all(item in text for item in ask.items)
+    made = list(pairs(5, 300, edits=0.0, whole=0.5))
+    assert 100 < sum(pair.spec["phrasing"] == "whole" for pair in made) < 200
+    assert [(pair.instruction, failed(pair)) for pair in made if failed(pair)] == []
 
 
 def test_command_writes_json_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -49,15 +49,18 @@ class Pair:
     """Strings of the prompt that must appear verbatim in the page."""
 
 
-def pairs(seed: int, count: int | None = None, *, edits: float = 0.25, chatty: float = CHATTY) -> Iterator[Pair]:
+def pairs(
+    seed: int, count: int | None = None, *, edits: float = 0.25, chatty: float = CHATTY, whole: float = 0.0
+) -> Iterator[Pair]:
     """Yields `count` pairs (endlessly for None), a share `edits` of them edits. Raises ValueError for a bad share.
 
     Args:
         chatty: share of the new pages that are asked for by people who tell a lot: stories, asides, pages told by their use.
+        whole: share of the new pages whose prompt is one of `requests`, written as a whole, and not put together from pieces.
 
     Pair i depends on (seed, i) alone, so any part of the stream can be made again.
     """
-    for name, share in (("edits", edits), ("chatty", chatty)):
+    for name, share in (("edits", edits), ("chatty", chatty), ("whole", whole)):
         if not 0.0 <= share <= 1.0:
             raise ValueError(f"{name} is a share from 0 to 1, not {share}")
     for index in counting() if count is None else range(count):
@@ -68,7 +71,9 @@ def pairs(seed: int, count: int | None = None, *, edits: float = 0.25, chatty: f
         elif roll > 1 - UNASKED * (1 - edits):
             yield _unasked(rng)
         else:
-            yield _new(rng, phrasing.CHATTY if rng.random() < chatty else phrasing.PLAIN)
+            manner = phrasing.CHATTY if rng.random() < chatty else phrasing.PLAIN
+            # With no share of whole requests a seed gives the pairs that it gave before there were any.
+            yield _requested(rng) if whole and rng.random() < whole else _new(rng, manner)
 
 
 def _build(make: Callable[[Random], Ask], rng: Random, *, lower: bool) -> tuple[Ask, Look, Draft]:
@@ -84,13 +89,19 @@ def _build(make: Callable[[Random], Ask], rng: Random, *, lower: bool) -> tuple[
 
 def _new(rng: Random, manner: phrasing.Manner) -> Pair:
     lower = rng.random() < 0.12
-    if rng.random() < manner.whole:
-        request = requests.draw(asks.any_kind(rng).name, rng)
-        ask, _, draft = _build(partial(asks.requested, request), rng, lower=lower)
-        instruction, copied, frame = phrasing.whole(request, ask, rng, lower=lower)
-    else:
-        ask, _, draft = _build(asks.make_ask, rng, lower=lower)
-        instruction, copied, frame = phrasing.prompt(ask, manner, rng, lower=lower)
+    ask, _, draft = _build(asks.make_ask, rng, lower=lower)
+    return _pair(ask, draft, phrasing.prompt(ask, manner, rng, lower=lower))
+
+
+def _requested(rng: Random) -> Pair:
+    lower = rng.random() < 0.12
+    request = requests.draw(asks.any_kind(rng).name, rng)
+    ask, _, draft = _build(partial(asks.requested, request), rng, lower=lower)
+    return _pair(ask, draft, phrasing.whole(request, ask, rng, lower=lower))
+
+
+def _pair(ask: Ask, draft: Draft, prompt: tuple[str, tuple[str, ...], str]) -> Pair:
+    instruction, copied, frame = prompt
     copied = tuple(text for text in copied if escape(text) in draft.html)
     spec = {"kind": ask.kind, "phrasing": frame, **_wanted(ask, draft)}
     if ask.name:  # else several titles would do

@@ -26,6 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"share of new pages that are asked for at length, 0 to 1 ({CHATTY})",
     )
     parser.add_argument(
+        "--whole",
+        type=float,
+        default=0.0,
+        help="share of new pages that are asked for in one of the requests written as a whole, 0 to 1 (0)",
+    )
+    parser.add_argument(
         "--reworded",
         type=float,
         default=0.0,
@@ -56,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
 def _write(args: argparse.Namespace, out: TextIO) -> None:
     """Progress goes to standard error, and only if that is a terminal."""
     shown = sys.stderr.isatty()
-    source = pairs(args.seed, args.count, edits=args.edits, chatty=args.chatty)
+    source = pairs(args.seed, args.count, edits=args.edits, chatty=args.chatty, whole=args.whole)
     for number, pair in enumerate(_reworded(source, args) if args.reworded else source, 1):
         row = {
             "instruction": pair.instruction,

@@ -69,12 +69,10 @@ class Manner:
     """Of stories: why it is wanted."""
     asides: tuple[int, ...]
     """Of stories: how many sentences have no bearing on the page."""
-    whole: float
-    """Requests written as a whole (`requests`), before all others."""
 
 
-PLAIN = Manner(0.2, 0.14, 0.05, 0.06, 0.06, 0.01, 0.08, 0.1, (0, 0, 1), 0.1)
-CHATTY = Manner(0.15, 0.6, 0.4, 0.4, 0.3, 0.15, 0.4, 0.5, (0, 0, 1, 1, 2, 3), 0.6)
+PLAIN = Manner(0.2, 0.14, 0.05, 0.06, 0.06, 0.01, 0.08, 0.1, (0, 0, 1))
+CHATTY = Manner(0.15, 0.6, 0.4, 0.4, 0.3, 0.15, 0.4, 0.5, (0, 0, 1, 1, 2, 3))
 
 
 def telegram(noun: str, values: dict[str, str], clauses: list[str], rng: Random) -> str:
