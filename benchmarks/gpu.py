@@ -1,7 +1,7 @@
 """What a CUDA card makes of a 7B model: python benchmarks/gpu.py --out runs/gpu [--tiny]
 
 A model of CodeLlama-7B's shape with random weights is made from its configuration, saved, loaded in NF4 with an adapter
-beside it, streamed, and trained with QLoRA, alone and under FSDP; nothing is downloaded. Each phase is a process of its
+beside it, streamed, and trained with QLoRA in bf16 and fp16, alone and under FSDP; nothing is downloaded. Each phase is a process of its
 own with a time limit, and adds what it found to gpu.json: one that fails does not stop the others. `--tiny` does the
 same with a model of 3 M parameters, on a CPU too.
 
@@ -183,22 +183,30 @@ class Bench:
         """`python -m train fit` as on a card with little memory: one row of 2,048 tokens at a time."""
         self._fit("qlora", [], "--optimizer", "paged_adamw_8bit", steps=6)
 
+    def adamw(self) -> None:
+        """The optimizers that leave the card's memory alone: plain AdamW, and its state in 8 bits."""
+        self._fit("one_process", [], "--optimizer", "adamw", steps=3)
+        self._fit("adamw_8bit", [], "--optimizer", "adamw_8bit", steps=3)
+
+    def fp16(self) -> None:
+        """As on a T4, which has no bf16: adapters in fp32, the loss scaled."""
+        self._fit("fp16", [], "--optimizer", "adamw", precision="fp16", steps=6)
+
     def fsdp(self) -> None:
-        """The same steps under FSDP with one process and without: the losses are to be equal."""
+        """The steps of `one_process` under FSDP with one process: the losses are to be equal."""
         launcher = ["torch.distributed.run", "--nproc_per_node", "1", "-m", "--"]
         self._fit("fsdp_one_process", launcher, "--optimizer", "adamw", "--parallel", "fsdp", steps=3)
-        self._fit("one_process", [], "--optimizer", "adamw", steps=3)
 
-    def _fit(self, name: str, launcher: list[str], *flags: str, steps: int) -> None:
+    def _fit(self, name: str, launcher: list[str], *flags: str, steps: int, precision: str = "bf16") -> None:
         data, run = self.work / "pairs.jsonl", self.work / name
         if not data.exists():
             synthesize = ("synthesize", "-n", "400", "--seed", "5", "-o", str(data))
             subprocess.run([sys.executable, "-m", "train", *synthesize], check=True)
         if self.tiny:
-            flags = tuple(flag.replace("paged_adamw_8bit", "adamw") for flag in flags)
+            flags = tuple("adamw" if flag.endswith("adamw_8bit") else flag for flag in flags)  # those need a card
         settings = {
             "data": data, "base": self.base, "out": run, "prompt-format": "codellama-instruct", "test-size": 0, "validation-size": 0,
-            "max-steps": steps, "log-every": 1, "sample-every": 0, "quantization": "4bit", "precision": "bf16", "max-length": 2048,
+            "max-steps": steps, "log-every": 1, "sample-every": 0, "quantization": "4bit", "precision": precision, "max-length": 2048,
             "micro-batch-size": 1, "gradient-accumulation": 4, "gradient-checkpointing": "true",
         }  # fmt: skip
         command = [sys.executable, "-m", *launcher, "train", "fit", *(f"--{key}={value}" for key, value in settings.items()), *flags]  # fmt: skip
@@ -218,7 +226,7 @@ class Bench:
         )
 
 
-PHASES = {"build": 120, "adapter": 60, "stream": 240, "qlora": 180, "fsdp": 300}
+PHASES = {"build": 120, "adapter": 60, "stream": 240, "qlora": 180, "adamw": 180, "fp16": 180, "fsdp": 180}
 """Seconds each may take."""
 
 
