@@ -95,7 +95,7 @@ def _new(rng: Random, manner: phrasing.Manner) -> Pair:
 
 def _requested(rng: Random) -> Pair:
     lower = rng.random() < 0.12
-    request = requests.draw(asks.any_kind(rng).name, rng)
+    request = requests.draw(rng)
     ask, _, draft = _build(partial(asks.requested, request), rng, lower=lower)
     return _pair(ask, draft, phrasing.whole(request, ask, rng, lower=lower))
 

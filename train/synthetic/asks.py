@@ -106,14 +106,9 @@ def _look(kind: Kind, ask: Ask, rng: Random) -> None:
         ask.header_hue = rng.choice(HUES)
 
 
-def any_kind(rng: Random) -> Kind:
-    """A kind of page; kinds come by weight."""
-    return rng.choices(list(KINDS.values()), _WEIGHTS)[0]
-
-
 def make_ask(rng: Random) -> Ask:
     """What one prompt asks. One prompt in eight is in lower case throughout."""
-    kind = any_kind(rng)
+    kind = rng.choices(list(KINDS.values()), _WEIGHTS)[0]
     ask = Ask(kind.name)
     _name(kind, ask, rng)
     _items(kind, ask, rng)

@@ -45,6 +45,6 @@ def requests() -> dict[str, tuple[Request, ...]]:
     return {kind: tuple(lines) for kind, lines in found.items()}
 
 
-def draw(kind: str, rng: Random) -> Request:
-    """A request for one kind of page."""
-    return rng.choice(requests()[kind])
+def draw(rng: Random) -> Request:
+    """A request; all kinds of page are as likely, however seldom pages of that kind are asked for otherwise."""
+    return rng.choice(rng.choice(list(requests().values())))
