@@ -7,9 +7,27 @@ try {
   // No storage here: Chainlit's default it is.
 }
 
+// A page that a button asked for is no message of the reader's, to which Chainlit would scroll: it is kept in sight while it
+// grows, until the reader does anything else in the chat.
+let following = null
+function follow(button, which) {
+  leaveAlone()
+  const pressed = button.closest(".step")
+  const show = () => (which === "last" ? [...document.querySelectorAll(".step")].at(-1) : pressed)?.scrollIntoView({ block: "nearest" })
+  following = new ResizeObserver(show)
+  following.observe(pressed.parentElement)
+}
+function leaveAlone() {
+  following?.disconnect()
+  following = null
+}
+for (const act of ["wheel", "touchmove", "pointerdown", "keydown"])
+  addEventListener(act, ({ target }) => target.closest?.("#side-view-content") || leaveAlone(), { capture: true, passive: true })
+
 // What the elements in public/elements/ share. They can import no files of ours, so the pane's modules come from here.
 window.htmlgen = {
   pane: import("./pane/pane.js"),
+  follow,
 
   // What the chat's messages know about pages: {title, outcome}. They learn it at a page's end, and new props from the
   // server would open a pane that somebody closed.

@@ -28,6 +28,10 @@ function PageActions({ page, can_continue, can_regenerate, writing, vote, commen
       setWaiting(false)
     }
   }
+  const go = (name, event, answer) => {
+    window.htmlgen.follow?.(event.currentTarget, answer)
+    return act(name)
+  }
   const press = async (value) => {
     const next = given === value ? 0 : value
     const before = given
@@ -46,12 +50,12 @@ function PageActions({ page, can_continue, can_regenerate, writing, vote, commen
   return (
     <div className="pa">
       {can_continue && (
-        <button onClick={() => act("continue")} disabled={waiting} title="Go on from the exact end, in the same page">
+        <button onClick={(event) => go("continue", event, "pressed")} disabled={waiting} title="Go on from the exact end, in the same page">
           <Play /> Continue
         </button>
       )}
       {can_regenerate && (
-        <button onClick={() => act("regenerate")} disabled={waiting} title="The same request with another seed, at a temperature of 0.7 or more; this page stays">
+        <button onClick={(event) => go("regenerate", event, "last")} disabled={waiting} title="The same request with another seed, at a temperature of 0.7 or more; this page stays">
           <RefreshCw /> Regenerate
         </button>
       )}

@@ -96,6 +96,51 @@ def test_regenerate_writes_a_sibling_with_another_seed(bench: Server, tabs: Any,
     assert "<title>Two</title>" in two["html"]
 
 
+IN_SIGHT = """code => {
+  let chat = code.parentElement
+  while (chat.scrollHeight <= chat.clientHeight || getComputedStyle(chat).overflowY !== "auto") chat = chat.parentElement
+  const [inner, outer] = [code.getBoundingClientRect(), chat.getBoundingClientRect()]
+  return inner.top >= outer.top - 1 && inner.bottom <= outer.bottom + 1
+}"""
+"""A whole answer's code lies within what the chat shows."""
+
+
+def expect_in_sight(tab: Tab, index: int) -> None:
+    tab.page.wait_for_function(IN_SIGHT, arg=tab.answers.nth(index).element_handle(), timeout=5_000)
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_what_a_button_asks_for_is_scrolled_to_unless_the_reader_scrolls(
+    bench: Server, tabs: Any, size: tuple[int, int]
+) -> None:
+    answers = [page(name, 40) for name in ("Two", "Three", "Four", "Five", "Six", "Seven")]
+    play(bench, page("One", 40, cut=80), *answers)
+    tab = tabs(bench, size=size)
+    tab.say("a page")
+    tab.wait_finished()
+    close_pane(tab)
+    for count in (2, 3, 4):
+        tools(tab, 0).get_by_role("button", name="Regenerate").click()
+        tab.wait_finished(count)
+        close_pane(tab)
+        expect_in_sight(tab, count - 1)
+
+    with bench.hold(20):
+        tools(tab, 0).get_by_role("button", name="Regenerate").click()
+        expect(tab.answers).to_have_count(5)
+        close_pane(tab)
+        tab.page.mouse.move(18, 200)  # the chat's edge: code scrolls by itself
+        tab.page.mouse.wheel(0, -10_000)
+        expect_in_sight(tab, 0)
+    tab.wait_finished(5)
+    tab.page.wait_for_timeout(500)
+    expect_in_sight(tab, 0)  # still, for the reader is reading there
+
+    tools(tab, 0).get_by_role("button", name="Continue").click()
+    expect(tab.answers.first.locator(".pc-facts b[data-outcome=finished]")).to_be_visible(timeout=60_000)
+    expect_in_sight(tab, 0)
+
+
 @pytest.mark.parametrize("size", [DESKTOP, PHONE])
 def test_an_edited_message_branches_from_where_it_started(bench: Server, tabs: Any, size: tuple[int, int]) -> None:
     play(bench, page("One"), page("Two"), page("Three"))
