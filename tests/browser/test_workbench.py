@@ -339,6 +339,27 @@ def test_compare_two_models_side_by_side_and_pick_one(
     assert bench.requests[0]["page"] == bench.source(chosen[1]), "the pick is the page that the next message changes"
 
 
+def test_the_arrow_to_the_newest_message_covers_no_comparison(bench: Server, tabs: Any, screenshots: Path) -> None:
+    play(bench, page("Both", 30))
+    tab = tabs(bench, size=DESKTOP)
+    tab.page.locator("#header #sidebar-trigger-button").click()
+    tab.page.locator("#command-Compare").click()
+    tab.say("a page")
+    tab.page.locator(".cp-pick").first.wait_for()
+    tab.page.mouse.move(tab.page.locator("#chat-input").bounding_box()["x"] + 10, 120)
+    tab.page.mouse.wheel(0, -100)
+    arrow = tab.page.get_by_role("button", name="To the newest message")
+    expect(arrow).to_be_visible()
+    expect(tab.page.locator("#thread-history")).to_be_visible()
+    tab.page.screenshot(path=screenshots / "compare-arrow.png")
+    over, under = arrow.bounding_box(), tab.page.locator(".cp").bounding_box()
+    assert over["x"] >= under["x"] + under["width"], "it lies over the comparison"
+    strip = arrow.locator("xpath=..").evaluate("strip => getComputedStyle(strip).pointerEvents")
+    assert strip == "none", "its row takes the clicks of what lies under it"
+    arrow.click()
+    expect(arrow).to_have_count(0)
+
+
 def test_a_tie_is_kept_as_one(bench: Server, tabs: Any) -> None:
     play(bench, page("Both"))
     tab = tabs(bench)
