@@ -85,6 +85,7 @@ const NAMES = {
   "#chat-profiles": "Model",
   ".edit-message": "Change this message",
   "button:has(> .lucide-arrow-down)": "To the newest message",
+  "form button:has(> :is(.lucide-eye, .lucide-eye-off))": "Show or hide the password",
   "[role=slider]": (slider) => slider.closest("div:has(label)")?.querySelector("label").textContent || "Value",
   "#side-view-title button": "Close the pane",
   "[id^=command-]": (button) => button.id.slice("command-".length),
@@ -97,10 +98,11 @@ function name() {
   for (const option of document.querySelectorAll("div#thread-options:not([role])")) option.setAttribute("role", "button")
   for (const part of document.querySelectorAll("ul[data-sidebar=menu] > div:not([role])")) part.setAttribute("role", "listitem")
   for (const handle of document.querySelectorAll("[role=separator][aria-controls]")) handle.removeAttribute("aria-controls")
-  for (const sheet of document.querySelectorAll("[role=dialog][aria-labelledby]:has(#side-view-content)")) {
-    sheet.removeAttribute("aria-labelledby")
-    sheet.setAttribute("aria-label", "Preview")
-  }
+  for (const [inside, says] of [["#side-view-content", "Preview"], ["#thread-history", "Chats"]])
+    for (const sheet of document.querySelectorAll(`[role=dialog][aria-labelledby]:has(${inside})`)) {
+      sheet.removeAttribute("aria-labelledby")
+      sheet.setAttribute("aria-label", says)
+    }
 }
 let naming = 0
 const named = () => ((naming = 0), name())

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from htmlgen.accounts import Accounts
 from htmlgen.database import connect, migrate
 from tests.browser.test_chat import Server, document, run_server, tokens
+from tests.browser.test_workbench import DESKTOP, PHONE, serious
 
 PASSWORD = "correct horse battery"
 
@@ -47,6 +48,23 @@ def log_in(context: BrowserContext, server: Server, name: str, password: str) ->
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_role("button", name="Log in").click()
     return page
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")])
+def test_axe_finds_nothing_serious_where_one_logs_in(
+    server: Server, chromium: Browser, size: tuple[int, int], scheme: Any, screenshots: Path
+) -> None:
+    context = chromium.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(server.url)
+    expect(page.get_by_label("Name", exact=True)).to_be_visible()
+    assert serious(page) == []
+    page.screenshot(path=screenshots / f"login-{scheme}.png")
+    log_in(context, server, "ann", "wrong password")
+    refused = context.pages[-1]
+    expect(refused.get_by_text("The name or the password is wrong.")).to_be_visible()
+    assert serious(refused) == []
+    context.close()
 
 
 def test_a_wrong_password_is_told_and_the_right_one_lets_in(

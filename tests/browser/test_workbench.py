@@ -673,7 +673,7 @@ def serious(page: Page) -> list[Any]:
 def test_axe_finds_nothing_serious_in_the_chat(
     bench: Server, tabs: Any, size: tuple[int, int], scheme: str, screenshots: Path
 ) -> None:
-    play(bench, page("One"), page("Two"))
+    play(bench, page("One", 40), page("Two"))
     tab = tabs(bench, size=size, color_scheme=scheme, has_touch=size == PHONE)
     found, where = {}, "phone" if size == PHONE else "desktop"
 
@@ -687,7 +687,13 @@ def test_axe_finds_nothing_serious_in_the_chat(
     tab.page.locator("#chat-settings-open-modal").click()
     look("settings")
     tab.page.get_by_role("button", name="Confirm").click()
-    tab.say("a page")
+    with bench.hold(100):
+        tab.say("a page")
+        expect(tab.answers.first.locator(".pc-row").nth(3)).to_be_attached()
+        look("writing")
+        close_pane(tab)
+        if size == PHONE:
+            look("writing-behind-the-pane")
     tab.wait_finished()
     look("page")
     close_pane(tab)
@@ -704,7 +710,14 @@ def test_axe_finds_nothing_serious_in_the_chat(
     tab.say("twice")
     tab.page.locator(".cp-pick").first.wait_for()
     look("compare")
-    if size == DESKTOP:
-        tab.page.locator("#header #sidebar-trigger-button").click()
-        look("history")
+    tab.page.locator(".cp-expand").click()
+    look("compare-large")
+    tab.page.keyboard.press("Escape")
+    tab.page.locator(".cp-pick:visible").first.click()
+    expect(tab.page.locator("iframe.pv-frame")).to_be_visible()
+    close_pane(tab)
+    look("compare-picked")
+    tab.page.locator("#header #sidebar-trigger-button").click()
+    expect(tab.page.locator("#thread-history")).to_be_visible()
+    look("history")
     assert not found, json.dumps(found, indent=1)
