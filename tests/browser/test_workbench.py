@@ -388,6 +388,36 @@ def test_a_comparison_with_oneself_is_refused(bench: Server, tabs: Any) -> None:
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_a_new_chat_after_an_old_one_begins_empty(bench: Server, tabs: Any, size: tuple[int, int]) -> None:
+    play(bench, page("Old"), page("New"))
+    tab = tabs(bench, size=size)
+    tab.page.locator("#chat-settings-open-modal").click()
+    tab.page.locator("#seed").fill("7")
+    tab.page.get_by_role("button", name="Confirm").click()
+    tab.say("a page")
+    tab.wait_finished()
+    old = chat_id(tab)
+    tab.page.goto(f"{bench.url}/thread/{old}")
+    expect(tab.page.locator("iframe.pv-frame")).to_be_visible()
+    close_pane(tab)
+    tab.page.locator("#header #new-chat-button").click()
+    tab.page.wait_for_url(f"{bench.url}/")
+    expect(tab.page.locator("#starters")).to_be_visible()
+    expect(tab.page.locator("iframe.pv-frame")).to_have_count(0)
+    expect(tab.answers).to_have_count(0)
+    expect(tab.page.locator("[id='command-New page']")).to_have_count(0)
+    tab.page.locator("#chat-settings-open-modal").click()
+    expect(tab.page.locator("#seed")).to_have_value("")
+    tab.page.get_by_role("button", name="Cancel").click()
+    tab.say("another page")
+    tab.wait_finished()
+    asked = bench.requests[-1]
+    assert (asked["page"], asked["sampling"]["seed"]) == (None, None)
+    assert [(version["number"], version["parent"]) for version in versions(bench, tab)] == [(1, None)]
+    assert chat_id(tab) != old
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
 def test_a_vote_with_a_comment_is_kept(bench: Server, tabs: Any, size: tuple[int, int]) -> None:
     play(bench, page("One"))
     tab = tabs(bench, size=size)
