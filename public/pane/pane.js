@@ -158,10 +158,12 @@ export class Pane {
 
   // "writing", "finished", "cut", "stopped", "failed", or "" where nobody said.
   get state() {
-    if (this.writing) return "writing"
-    const known = this.host.names.get(this.shown)?.outcome
-    const { state } = this.entry
-    return state && state !== "writing" ? state : known || ""
+    return this.writing ? "writing" : this.ended(this.entry)
+  }
+
+  // How a version ended. The server's list of them is as old as the page's beginning.
+  ended({ page, state }) {
+    return state && state !== "writing" ? state : this.host.names.get(page)?.outcome || ""
   }
 
   render() {
@@ -225,7 +227,11 @@ export class Pane {
     say(this.oldText, `This is v${entry.number}; the newest is v${latest.number}.`)
     this.newNotice.hidden = !this.draft || this.props.page === this.draft.page
     say(this.newText, "A new version is there. Your changes to this one are not saved.")
-    this.versionList.update(versions, this.shown, Boolean(this.draft) || busy)
+    const listed = versions.map((version) => ({
+      ...version,
+      state: this.ended(version) || (busy && version.page === this.props.page ? "writing" : ""),
+    }))
+    this.versionList.update(listed, this.shown, Boolean(this.draft) || busy)
     say(this.facts, [`v${entry.number}`, entry.instruction, ...factsOf(entry)].filter(Boolean).join(" · "))
     set(this.facts, "title", entry.instruction ?? "")
     this.votes.update(

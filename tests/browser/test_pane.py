@@ -725,13 +725,16 @@ def test_the_dot_tells_how_a_page_ended(desk: PaneTab) -> None:
         looks.add(dot.evaluate(read))
     assert len(looks) == 4
     page = desk.app.new("<p>x", finish=False)
-    desk.update(page, writing=True)
+    desk.update(page, writing=True, versions=[version(page, 1, "x", state="writing")])
     expect(dot).to_have_attribute("aria-label", "Being written")
+    listed = desk.page.locator(".vl-facts")
+    expect(listed).to_contain_text("Being written")
     desk.page.get_by_role("button", name="Stop writing").click()
     assert desk.asked == [{"name": "stop"}]
     desk.app.finish(page)
     desk.page.evaluate("page => htmlgen.names.learn(page, { title: 'Its own name', outcome: 'stopped' })", page.id)
     expect(dot).to_have_attribute("aria-label", "Stopped")
+    expect(listed).to_contain_text("Stopped")  # the server's list is as old as the page's beginning
     expect(desk.page.locator(".pv-title")).to_have_text("Its own name")
 
 
