@@ -16,6 +16,11 @@ WORDS: dict[tuple[str, ...], str] = {
     ("auth", "login", "form", "actions", "signin"): "Log in",
     ("auth", "login", "errors", "default"): "You are not logged in.",
     ("chat", "settings", "title"): "Settings",
+    ("threadHistory", "sidebar", "empty"): "No chats found",
+    ("threadHistory", "thread", "actions", "rename", "title"): "Rename the chat",
+    ("threadHistory", "thread", "actions", "rename", "description"): "Type its new name.",
+    ("threadHistory", "thread", "actions", "rename", "success"): "The chat is renamed.",
+    ("threadHistory", "thread", "actions", "rename", "inProgress"): "Renaming the chat",
     ("threadHistory", "thread", "actions", "delete", "description"): (
         "This deletes the chat with its pages, all of their versions and your votes on them, for good."
     ),
