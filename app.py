@@ -10,6 +10,7 @@ import chainlit.server
 from chainlit.types import ThreadDict
 
 from chat import turn
+from chat.bodies import read_bodies
 from chat.conversation import Chat
 from chat.history import History, bring_back, leave
 from chat.link import lock_if_shared, open_link
@@ -45,6 +46,7 @@ STOP_NOTICE = "Task manually stopped."
 publishing = make_publishing(lambda: store), make_links(lambda: store, lambda: sharing.url if sharing else None)
 for routes in (make_api(studio), make_preview(shelf), *publishing):
     chainlit.server.app.router.routes[:0] = routes.routes
+read_bodies(chainlit.server.app)
 auth = lock(settings, lambda: store.engine)
 sharing: Sharing | None = open_link(settings, auth, made_password)
 

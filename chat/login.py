@@ -113,16 +113,16 @@ def _check_connections() -> None:
     connect = chainlit.server.sio.handlers["/"]["connect"]
 
     async def checked(sid: str, environ: dict[str, Any], auth: Any) -> Any:
-        if not isinstance(auth, dict) or not _is_uuid(auth.get("sessionId")):
+        if not isinstance(auth, dict) or not is_uuid(auth.get("sessionId")):
             raise ConnectionRefusedError("The session's id is not a UUID.")
-        if auth.get("threadId") and not _is_uuid(auth["threadId"]):
+        if auth.get("threadId") and not is_uuid(auth["threadId"]):
             raise ConnectionRefusedError("The chat's id is not a UUID.")
         return await connect(sid, environ, auth)
 
     chainlit.server.sio.on("connect", handler=checked)
 
 
-def _is_uuid(text: Any) -> bool:
+def is_uuid(text: Any) -> bool:
     return isinstance(text, str) and bool(re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text))
 
 

@@ -42,6 +42,10 @@ UPLOAD_HEADERS = {
 }
 """For files that users sent: whatever they say they are, a browser shows none of them with the app's rights."""
 
+FILES = "/public/", "/assets/", "/avatars/"
+LONGEST_NAME, LONGEST_PATH = 255, 2_048
+"""Bytes of one name and of a whole path below `FILES`: asked for a longer one, file systems raise where nothing is found."""
+
 SOCKETS = "/ws/socket.io"
 
 
@@ -96,7 +100,7 @@ class Gate:
             Unauthorized, TooManyRequests, PageNotFound: he may not.
             StorageFailed: it cannot be told.
         """
-        if access is Access.CLOSED:
+        if access is Access.CLOSED or (path.startswith(FILES) and _is_too_long(path)):
             raise PageNotFound("There is nothing here.")
         client = scope["client"][0] if scope.get("client") else None
         counted = self.auth.login_required
@@ -206,6 +210,11 @@ class Gate:
                 raise
         if too_long and not started:
             await problem_response(BodyTooLarge(limit))(scope, receive, send)
+
+
+def _is_too_long(path: str) -> bool:
+    names = [len(name.encode(errors="replace")) for name in path.split("/")]
+    return max(names) > LONGEST_NAME or sum(names) > LONGEST_PATH
 
 
 def _take(limit: RateLimit, name: str, what: str) -> None:

@@ -283,6 +283,15 @@ async def test_static_files_are_those_of_their_folders(server: Server, path: str
             assert "chainlit" not in answer.text
 
 
+@pytest.mark.parametrize("name", ["x" * 3_000, "x/" * 2_500, "é" * 200, "x" * 256])
+async def test_a_file_whose_name_no_file_can_have_is_not_found(server: Server, name: str) -> None:
+    async with make_client(server) as stranger:
+        for folder in ("public", "assets", "avatars"):
+            answer = await stranger.get(f"/{folder}/{name}")
+            assert answer.status_code in (400, 401, 404), (folder, answer.status_code)
+        assert (await stranger.get("/public/studio.js")).status_code == 200
+
+
 async def test_ready_tells_a_stranger_no_more_than_that(server: Server, cookies: dict[str, dict[str, str]]) -> None:
     async with make_client(server) as stranger, make_client(server, cookies["ann"]) as ann:
         assert (await stranger.get("/ready")).json() == {"status": "ready"}
@@ -520,6 +529,51 @@ async def test_a_body_that_is_too_long_is_not_read(server: Server, cookies: dict
                 assert untold.status_code in (413, 422), path  # 422: refused for its type, unread
             except (httpx.WriteError, httpx.ReadError, httpx.RemoteProtocolError):
                 pass  # it was hung up on before it had sent it all
+
+
+NOT_JSON = [b"", b"nope", b"{", b"\xff\xfe", b"[" * 50_000, b"session_id=x", b"1" * 5_000]
+NO_OBJECT = [b"[]", b"null", b"1", b'"x"', b"NaN"]
+HALF = (
+    b'{"session_id": "\\ud800", "sessionId": "\\ud800", "threadId": "\\ud800", "name": "\\ud800", "\\ud800": "\\ud800"}'
+)
+UNFIT = [
+    b"{}",
+    HALF,
+    *(f'{{"session_id": {x}, "sessionId": {x}, "threadId": {x}}}'.encode() for x in ("1", "{}", "null")),
+]
+
+
+async def test_what_chainlits_own_page_would_not_send_is_its_senders_mistake(
+    server: Server, cookies: dict[str, dict[str, str]]
+) -> None:
+    routes = [(method, path) for method, path, access in TABLE if access is Access.USER and path.startswith("/project")]
+    routes = [("POST", "/set-session-cookie"), *(route for route in routes if route[0] not in ("GET", "*"))]
+    assert len(routes) >= 5
+    log = (server.folder / "server.log").stat().st_size
+    async with make_client(server, cookies["ben"]) as ben, connect(server, cookies["ben"]) as chat:
+        for method, path in routes:
+            for body in (*NOT_JSON, *NO_OBJECT, *UNFIT):
+                answer = await ben.request(method, path, content=body, headers={"Content-Type": "application/json"})
+                told = (method, path, body[:80], answer.status_code, answer.text[:300])
+                assert answer.status_code in (400, 404, 422), told
+                assert len(answer.content) < 2_000, told
+                if answer.status_code == 422 or path in ("/set-session-cookie", "/project/action"):
+                    assert answer.json()["code"] in ("invalid_fields", "not_json"), told
+                    assert answer.headers["content-type"] == "application/problem+json", told
+        for session in ("x\r\nSet-Cookie: a=b", "€", "x", "../x"):
+            assert (await ben.post("/set-session-cookie", json={"session_id": session})).status_code == 422, session
+        assert (await ben.post("/set-session-cookie", json={"session_id": chat.session})).status_code == 200
+
+        action = {"name": "stop", "payload": {}}
+        gone = await ben.post("/project/action", json={"sessionId": str(uuid.uuid4()), "action": action})
+        assert (gone.status_code, gone.json()["code"]) == (404, "no_such_session")
+        for bad in ({}, {"name": 1, "payload": {}}, {"name": "stop"}, {**action, "payload": []}):
+            answer = await ben.post("/project/action", json={"sessionId": chat.session, "action": bad})
+            assert (answer.status_code, answer.json()["code"]) == (422, "invalid_fields"), bad
+        assert (
+            await ben.post("/project/action", json={"sessionId": chat.session, "action": action})
+        ).status_code == 200
+    assert "Traceback" not in (server.folder / "server.log").read_text()[log:]
 
 
 # Limits. The last ones, since what they use up is missing to others.
