@@ -1,9 +1,9 @@
 """The demo model as it ships and as it is served: NF4, its adapter beside it, through the engine and the extractor, greedy.
 
 Everything is written once, in a few large batches, and each test looks at its part. What strangers typed is in
-stranger_prompts.json, four times forty, each from somebody who knew nothing of the generator's phrasings. Most of the whole
+stranger_prompts.json, five times forty, each from somebody who knew nothing of the generator's phrasings. Most of the whole
 requests that the model learned from are by others who had seen none of these. Who tends the generator had read the first three before
-this model was trained, and the fourth only after it was measured.
+this model was trained, and the others only after it was measured.
 """
 
 import asyncio
@@ -35,9 +35,11 @@ LEAST = {
     "second": {"closed": 0.97, "kind": 0.87, "name": 0.8},
     "third": {"closed": 0.97, "kind": 0.8, "name": 0.78},
     "fourth": {"closed": 0.97, "kind": 0.87, "name": 0.84},
+    "fifth": {"closed": 0.97, "kind": 0.87, "name": 0.78},
 }
-MOST_LOOPS = {"starters": 0, "pairs": 1, "first": 1, "second": 1, "third": 1, "fourth": 1, "outside": 1}
-"""What the model in this repository reaches (1, 0.98, 0.97; 1, 0.95, 0.87; 1, 0.88, 0.84; 1, 0.95, 0.94; no loops), less what another
+MOST_LOOPS = {"starters": 0, "pairs": 1, "first": 1, "second": 1, "third": 1, "fourth": 1, "fifth": 1, "outside": 1}
+"""What the model in this repository reaches (1, 0.98, 0.97; 1, 0.95, 0.87; 1, 0.88, 0.84; 1, 0.95, 0.94; 1, 0.95, 0.85; no
+loops), less what another
 processor may change.
 
 The aim is 1, 0.8 and 0.8 for all, and no loop at all.
