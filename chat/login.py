@@ -4,6 +4,7 @@ auth = lock(settings)       # while app.py is imported: Chainlit looks at the ca
 """
 
 import asyncio
+import logging
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -26,6 +27,8 @@ from htmlgen.gate import admit
 from htmlgen.keys import ApiKeys
 from htmlgen.origin import protect
 from htmlgen.settings import Settings
+
+log = logging.getLogger("htmlgen.chat")
 
 
 def lock(settings: Settings, engine: Callable[[], AsyncEngine]) -> Auth:
@@ -109,17 +112,24 @@ def _check_connections() -> None:
 
     Chainlit 2.12 makes a folder's name of the session's id (`.files/<id>`), writes uploads there, and deletes it with all that is
     in it when the session ends: "../htmlgen" or "/home" would do as well.
-    """
-    connect = chainlit.server.sio.handlers["/"]["connect"]
 
-    async def checked(sid: str, environ: dict[str, Any], auth: Any) -> Any:
+    And only a connection's own beginning is one: python-socketio calls the same handler for an event that a browser names
+    "connect", with a request of the browser's making. Chainlit looks at that one's cookie less closely than the gate does.
+    """
+    sio = chainlit.server.sio
+    connect = sio.handlers["/"]["connect"]
+
+    async def checked(sid: str, environ: Any = None, auth: Any = None, *_: Any) -> Any:
+        if environ is None or environ is not sio.get_environ(sid):
+            log.warning("A connection that has begun said that it begins; that is ignored.")
+            return False
         if not isinstance(auth, dict) or not is_uuid(auth.get("sessionId")):
             raise ConnectionRefusedError("The session's id is not a UUID.")
         if auth.get("threadId") and not is_uuid(auth["threadId"]):
             raise ConnectionRefusedError("The chat's id is not a UUID.")
         return await connect(sid, environ, auth)
 
-    chainlit.server.sio.on("connect", handler=checked)
+    sio.on("connect", handler=checked)
 
 
 def is_uuid(text: Any) -> bool:

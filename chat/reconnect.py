@@ -48,7 +48,9 @@ def on_reconnect(greet: Callable[[], Awaitable[None]], get_chat: Callable[[], Ch
         else:
             await catch_up(get_chat())
 
-    async def gone(sid: str, reason: str) -> None:
+    async def gone(sid: str, reason: str = "") -> None:
+        if sio.manager.is_connected(sid, "/"):
+            return  # an event that a browser named "disconnect"
         session = WebsocketSession.get(sid)
         if session is not None:
             init_ws_context(session)

@@ -531,6 +531,38 @@ async def test_a_body_that_is_too_long_is_not_read(server: Server, cookies: dict
                 pass  # it was hung up on before it had sent it all
 
 
+async def test_a_connection_cannot_become_another_users_by_an_event_that_looks_like_its_beginning(
+    server: Server, cookies: dict[str, dict[str, str]]
+) -> None:
+    """With a cookie that no longer counts, of an account whose password is a new one since."""
+    server.command("accounts", "cas", "--password-stdin", said=PASSWORD)
+    async with make_client(server) as cas:
+        answer = await cas.post("/login", data={"username": "cas", "password": PASSWORD})
+        stolen = dict(answer.cookies)
+    async with connect(server, stolen) as chat:
+        await chat.say(f"{SECRET} wish")
+        thread = (await chat.wait("first_interaction"))["thread_id"]
+    server.command("accounts", "cas", "--password-stdin", said=f"{PASSWORD}!")
+    async with make_client(server, stolen) as late:
+        deadline = time.monotonic() + 30
+        while (await late.get("/user")).status_code != 401:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.5)
+    cookie = "; ".join(f"{name}={value}" for name, value in stolen.items())
+    auth = {"clientType": "webapp", "sessionId": str(uuid.uuid4()), "threadId": thread, "userEnv": "{}"}
+    async with connect(server, cookies["ben"]) as chat:
+        chat.events.clear()
+        await chat.socket.emit("connect", ({"HTTP_COOKIE": cookie}, auth))
+        await asyncio.sleep(0.3)
+        await chat.socket.emit("connection_successful")
+        await chat.wait("clear_call_fn")
+        await asyncio.sleep(1)
+        assert SECRET not in json.dumps(chat.events)
+        await chat.socket.emit("disconnect", "client disconnect")
+        await asyncio.sleep(0.5)
+        await chat.say("mine")  # it is connected as before
+
+
 NOT_JSON = [b"", b"nope", b"{", b"\xff\xfe", b"[" * 50_000, b"session_id=x", b"1" * 5_000]
 NO_OBJECT = [b"[]", b"null", b"1", b'"x"', b"NaN"]
 HALF = (
