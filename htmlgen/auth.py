@@ -50,6 +50,10 @@ LONGEST_PASSWORD = 1_000
 NAME_TRIES = (4.0, 20)
 """Log-ins a minute, and at once, for one account from wherever they come; each address has a stricter limit of its own."""
 
+GUEST_TRIES = (30.0, 60)
+"""The same for the shared password from everywhere and under all names, which cost nothing; nor do addresses, where a proxy
+passes on the X-Forwarded-For that it was sent. Accounts still come in."""
+
 FORWARDED = (
     *("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-real-ip"),
     *("x-forwarded-server", "x-original-host", "x-client-ip", "true-client-ip", "cf-connecting-ip", "cf-ray"),
@@ -203,7 +207,7 @@ class Auth:
         self._nobody = self._hasher.hash(secrets.token_urlsafe(16))
         """Checked for names that have no account, so that they take as long as the others."""
         self._hashing = asyncio.Semaphore(2)  # each check takes 64 MiB
-        self._names = RateLimit(*NAME_TRIES)
+        self._names, self._guests = RateLimit(*NAME_TRIES), RateLimit(*GUEST_TRIES)
 
     def allow_host(self, host: str) -> None:
         """Lets the server be reached by one more name: that of a tunnel, known once it is open."""
@@ -291,7 +295,7 @@ class Auth:
         """The session of whoever has this name and password; None if they are wrong. Takes equally long for every name.
 
         Raises:
-            TooManyRequests: for this name.
+            TooManyRequests: for this name, or for the shared password.
             StorageFailed: the accounts cannot be read.
         """
         name = name.strip().lower()[:100]
@@ -305,7 +309,11 @@ class Auth:
             right = await asyncio.to_thread(self._verify, account.password_hash if account else self._nobody, password)
         if usable and right:
             return await self._session("account", name, name)
-        if self.password is not None and hmac.compare_digest(_bytes(password), _bytes(self.password)):
+        if self.password is None:
+            return None
+        if wait := self._guests.take(""):
+            raise TooManyRequests("There have been too many log-ins with the shared password.", wait)
+        if hmac.compare_digest(_bytes(password), _bytes(self.password)):
             # Everybody knows this password, so a name proves nothing: each log-in gets a space that no other can claim.
             shown = re.sub(r"[^\w .@-]", "", name) or "guest"
             return await self._session("guest", f"{shown}~{secrets.token_hex(8)}", shown)

@@ -10,7 +10,8 @@ from typing import Any
 import jwt
 import pytest
 
-from htmlgen.auth import LOCAL, NAME_TRIES, Auth, Session, User, load_secret, set_visitor, visitor
+from htmlgen.accounts import Account, Accounts
+from htmlgen.auth import GUEST_TRIES, LOCAL, NAME_TRIES, Auth, Session, User, load_secret, set_visitor, visitor
 from htmlgen.errors import SettingsError, TooManyRequests, Unauthorized
 from htmlgen.settings import Settings
 
@@ -33,6 +34,15 @@ def cookie_of(session: Session | None, **changes: Any) -> dict[str, str]:
     secret = claims.pop("secret", SECRET)
     algorithm = claims.pop("algorithm", "HS256")
     return {"cookie": f"a=b; access_token={jwt.encode(claims, secret, algorithm)}", "host": "localhost"}
+
+
+class Ann(Accounts):
+    """Of which there is one."""
+
+    def __init__(self) -> None: ...
+
+    async def get(self, name: str) -> Account | None:
+        return Account("ann", "her hash", False) if name == "ann" else None
 
 
 # The local user
@@ -191,6 +201,20 @@ async def test_many_log_ins_for_one_name_are_told_to_wait() -> None:
         await auth.log_in("ANN ", "wrong password")
     assert 1 <= caught.value.retry_after <= 60 / NAME_TRIES[0]
     assert await auth.log_in("ben", "wrong password") is None
+
+
+async def test_the_shared_password_cannot_be_tried_fast_under_ever_new_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    auth = make_auth(password=PASSWORD)
+    monkeypatch.setattr(auth, "_verify", lambda *_: False)  # Argon2 takes its time
+    for n in range(GUEST_TRIES[1]):
+        assert await auth.log_in(f"name {n}", "a wrong one") is None
+    for password in ("a wrong one", PASSWORD):
+        with pytest.raises(TooManyRequests) as caught:
+            await auth.log_in("yet another", password)
+        assert 1 <= caught.value.retry_after <= 60 / GUEST_TRIES[0]
+    monkeypatch.setattr(auth, "accounts", Ann())
+    monkeypatch.setattr(auth, "_verify", lambda *_: True)
+    assert (await auth.log_in("ann", "her own password")) is not None
 
 
 # OAuth
