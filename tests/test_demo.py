@@ -39,8 +39,7 @@ LEAST = {
 }
 MOST_LOOPS = {"starters": 0, "pairs": 1, "first": 1, "second": 1, "third": 1, "fourth": 1, "fifth": 1, "outside": 1}
 """What the model in this repository reaches (1, 0.98, 0.97; 1, 0.95, 0.87; 1, 0.88, 0.84; 1, 0.95, 0.94; 1, 0.95, 0.85; no
-loops), less what another
-processor may change.
+loops), less what another processor may change.
 
 The aim is 1, 0.8 and 0.8 for all, and no loop at all.
 """
