@@ -17,6 +17,7 @@ from chat.link import lock_if_shared, open_link
 from chat.login import lock
 from chat.pane import offer_commands
 from chat.reconnect import end_elsewhere, on_reconnect
+from chat.upload import keep_uploads_apart
 from chat.wording import reword
 from htmlgen.api import make_api
 from htmlgen.engines import make_engine
@@ -47,6 +48,7 @@ publishing = make_publishing(lambda: store), make_links(lambda: store, lambda: s
 for routes in (make_api(studio), make_preview(shelf), *publishing):
     chainlit.server.app.router.routes[:0] = routes.routes
 read_bodies(chainlit.server.app)
+keep_uploads_apart()
 auth = lock(settings, lambda: store.engine)
 sharing: Sharing | None = open_link(settings, auth, made_password)
 

@@ -110,8 +110,8 @@ def _offer(auth: Auth) -> None:
 def _check_connections() -> None:
     """Takes only UUIDs for the ids that a browser makes up when it connects.
 
-    Chainlit 2.12 makes a folder's name of the session's id (`.files/<id>`), writes uploads there, and deletes it with all that is
-    in it when the session ends: "../htmlgen" or "/home" would do as well.
+    Chainlit 2.12 makes a folder's name of the session's id, writes uploads there, and deletes it with all that is in it when the
+    session ends: "../htmlgen" or "/home" would do as well.
 
     And only a connection's own beginning is one: python-socketio calls the same handler for an event that a browser names
     "connect", with a request of the browser's making. Chainlit looks at that one's cookie less closely than the gate does.

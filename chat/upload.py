@@ -1,8 +1,12 @@
 """Pages that people bring along: an .html file, or HTML pasted into a message."""
 
 import re
+import tempfile
 from pathlib import Path
 from typing import Any
+
+import chainlit.config
+import chainlit.server
 
 from htmlgen.errors import RequestError
 
@@ -12,6 +16,16 @@ LARGEST = 2_000_000
 _PASTED = re.compile(r"<!doctype\s+html\b.*</html\s*>|<html\b[^>]*>.*</html\s*>", re.IGNORECASE | re.DOTALL)
 _FENCE = re.compile(r"```(?:html)?")
 _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
+
+
+def keep_uploads_apart() -> None:
+    """Gives this process a folder of uploads of its own, which Chainlit deletes when it ends.
+
+    Chainlit 2.12's is `.files` in the working folder: of two servers started there, the first to end deletes both's.
+    """
+    chainlit.config.FILES_DIRECTORY = chainlit.server.FILES_DIRECTORY = Path(
+        tempfile.mkdtemp(prefix="htmlgen-uploads-")
+    )
 
 
 def split_pasted(text: str) -> tuple[str, str | None]:

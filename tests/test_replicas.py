@@ -10,7 +10,8 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,10 +61,10 @@ def wait_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
 
 
 class Studio:
-    """The proxy's address, and the replicas' processes."""
+    """The proxy's address, and the replicas' processes and addresses."""
 
-    def __init__(self, url: str, replicas: "list[subprocess.Popen[bytes]]") -> None:
-        self.url, self.replicas = url, replicas
+    def __init__(self, url: str, replicas: "list[subprocess.Popen[bytes]]", urls: list[str]) -> None:
+        self.url, self.replicas, self.urls = url, replicas, urls
 
     def visit(self, cookies: dict[str, str] | None = None, address: str = "127.0.0.1") -> httpx.Client:
         """A visitor from that address; without a cookie of the proxy's, at either replica."""
@@ -124,7 +125,7 @@ def studio(postgres: "Postgres", tmp_path_factory: pytest.TempPathFactory) -> It
         proxy = [nginx, "-p", str(folder), "-e", "nginx.log", "-c", str(folder / "nginx.conf")]
         started.append(subprocess.Popen(proxy, stderr=subprocess.DEVNULL))
         wait_ready(f"https://127.0.0.1:{port}", started[-1], folder / "nginx.log")
-        yield Studio(f"https://127.0.0.1:{port}", started[:2])
+        yield Studio(f"https://127.0.0.1:{port}", started[:2], [f"http://127.0.0.1:{replica}" for replica in ports])
     finally:
         for process in reversed(started):
             process.terminate()
@@ -162,28 +163,33 @@ def test_a_page_comes_while_it_is_written(studio: Studio, session: dict[str, str
         assert sum(1 for _ in answer.iter_raw()) > 10
 
 
-async def test_a_chat_stays_at_its_replica_and_takes_the_largest_upload(
-    studio: Studio, session: dict[str, str]
-) -> None:
-    cookies = session | {"studio": "this-browser"}
+@asynccontextmanager
+async def chat(url: str, cookies: dict[str, str]) -> AsyncIterator[str]:
+    """A chat's connection, by the id of its session."""
     auth = {"clientType": "webapp", "sessionId": str(uuid.uuid4()), "threadId": "", "userEnv": "{}", "chatProfile": ""}
     headers = {"Host": "studio.test", "Origin": "https://studio.test"}
     headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
     begun = asyncio.Event()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False)) as http:
-        chat = socketio.AsyncClient(reconnection=False, http_session=http)
-        chat.on("chat_settings", lambda _: begun.set())
-        await chat.connect(studio.url, headers, auth, ["websocket"], socketio_path="/ws/socket.io")
-        await chat.emit("connection_successful")
+        client = socketio.AsyncClient(reconnection=False, http_session=http)
+        client.on("chat_settings", lambda _: begun.set())
+        await client.connect(url, headers, auth, ["websocket"], socketio_path="/ws/socket.io")
+        await client.emit("connection_successful")
         await asyncio.wait_for(begun.wait(), 20)
-        page = {"file": ("page.html", b"<p>" + b"x" * 1_990_000, "text/html")}
+        yield auth["sessionId"]
+        await client.disconnect()
+
+
+async def test_a_chat_stays_at_its_replica_and_takes_the_largest_upload(
+    studio: Studio, session: dict[str, str]
+) -> None:
+    cookies = session | {"studio": "this-browser"}
+    page = {"file": ("page.html", b"<p>" + b"x" * 1_990_000, "text/html")}
+    async with chat(studio.url, cookies) as id:
         with studio.visit(cookies) as visitor:
             for _ in range(3):  # the other replica does not know the session
-                sent = await asyncio.to_thread(
-                    visitor.post, f"/project/file?session_id={auth['sessionId']}", files=page
-                )
+                sent = await asyncio.to_thread(visitor.post, f"/project/file?session_id={id}", files=page)
                 assert sent.status_code == 200, sent.text
-        await chat.disconnect()
 
 
 def test_visitors_are_told_apart(studio: Studio) -> None:
@@ -193,10 +199,23 @@ def test_visitors_are_told_apart(studio: Studio) -> None:
             assert studio.log_in(visitor).status_code == 200
 
 
-def test_when_one_replica_ends_the_other_goes_on(studio: Studio, session: dict[str, str]) -> None:
-    """Last: nobody starts it again."""
-    studio.replicas[0].terminate()
-    studio.replicas[0].wait(10)
+async def test_when_one_replica_ends_the_other_goes_on_and_keeps_its_files(
+    studio: Studio, session: dict[str, str]
+) -> None:
+    """Last: nobody starts it again. Both were started in one folder."""
+    page = {"file": ("page.html", b"<p>x</p>", "text/html")}
+    async with (
+        chat(studio.urls[1], session) as id,
+        httpx.AsyncClient(
+            base_url=studio.urls[1], headers={"Host": "studio.test", "Origin": "https://studio.test"}, cookies=session
+        ) as ann,
+    ):
+        path = f"/project/file?session_id={id}"
+        before = (await ann.post(path, files=page)).raise_for_status().json()["id"]
+        studio.replicas[0].terminate()
+        await asyncio.to_thread(studio.replicas[0].wait, 10)
+        assert (await ann.get(f"/project/file/{before}?session_id={id}")).content == b"<p>x</p>"
+        assert (await ann.post(path, files=page)).status_code == 200
     for _ in range(6):
         with studio.visit(session) as visitor:
             assert visitor.get("/models").status_code == 200
