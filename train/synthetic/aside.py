@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from train.synthetic import words
+from train.synthetic import names, words
 from train.synthetic.marks import CLOSE, OPEN
 
 SENTENCES = (
@@ -89,7 +89,7 @@ def sentence(rng: Random) -> str:
     """A sentence that says nothing about the page; one in eight of made-up words."""
     roll = rng.random()
     if roll < 0.12:
-        return " ".join(words.syllables(rng, rng.randint(1, 3)) for _ in range(rng.randint(2, 8))).capitalize() + "."
+        return " ".join(names.syllables(rng, rng.randint(1, 3)) for _ in range(rng.randint(2, 8))).capitalize() + "."
     if roll < 0.5:
         return rng.choice(SENTENCES)
     text = f"{rng.choice(_WHO)} {rng.choice(_DID)}"
@@ -100,9 +100,9 @@ def sentence(rng: Random) -> str:
     if rng.random() < 0.25:
         text += rng.choice(_TAILS)
     text = text.format(
-        first=rng.choice(words.FIRST_NAMES),
-        place=words.made_up(rng) if rng.random() < 0.5 else rng.choice(("the city", "the coast", "another country")),
-        noun=rng.choice(words.NOUNS).lower(),
+        first=rng.choice(names.FIRST_NAMES),
+        place=names.made_up(rng) if rng.random() < 0.5 else rng.choice(("the city", "the coast", "another country")),
+        noun=rng.choice(names.NOUNS).lower(),
         number=rng.randrange(2, 60),
         month=rng.choice(words.MONTHS),
         year=rng.randrange(1950, 2026),
@@ -114,9 +114,9 @@ def note(rng: Random) -> str:
     """The same as a few words without a verb."""
     return rng.choice(NOTES).format(
         year=rng.randrange(1890, 2026),
-        place=words.made_up(rng),
+        place=names.made_up(rng),
         number=rng.randrange(10, 900),
-        person=words.person(rng),
+        person=names.person(rng),
     )
 
 
@@ -158,26 +158,26 @@ def decorated(text: str, rng: Random) -> str:
 
 
 def _request(rng: Random) -> str:
-    topic = rng.choice(TOPICS) if rng.random() < 0.6 else words.made_up(rng)
+    topic = rng.choice(TOPICS) if rng.random() < 0.6 else names.made_up(rng)
     return rng.choice(
         (
             f"Explain {topic} to me.",
             f"Write {rng.randrange(100, 900)} words on {topic}.",
             f"Tell me a joke about {topic}",
             f"What is {topic}?",
-            f"who was {words.person(rng)}",
+            f"who was {names.person(rng)}",
             f"Translate '{words.task(rng)}' into {rng.choice(('French', 'Polish', 'Hindi'))}",
             f"Summarise this: {' '.join(rng.choices(SENTENCES, k=rng.randint(2, 30)))}",
             f"How do I {words.task(rng)}?",
-            f"write a poem about the {rng.choice(words.NOUNS).lower()}",
-            f"why is {topic} so {rng.choice(words.ADJECTIVES).lower()}?",
+            f"write a poem about the {rng.choice(names.NOUNS).lower()}",
+            f"why is {topic} so {rng.choice(names.ADJECTIVES).lower()}?",
             f"{rng.randrange(2, 99)} + {rng.randrange(2, 99)} = ?",
         )
     )
 
 
 def _code(rng: Random) -> str:
-    name, other = words.syllables(rng, 2), words.syllables(rng, 2)
+    name, other = names.syllables(rng, 2), names.syllables(rng, 2)
     return rng.choice(
         (
             f"def {name}({other}):\n    return {other} + {rng.randrange(9)}",
@@ -206,7 +206,7 @@ def _keys(rng: Random) -> str:
 def _words(rng: Random) -> str:
     count = rng.choice((1, 1, 2, 5, 12, 40))
     return " ".join(
-        rng.choice((words.syllables(rng, 2), rng.choice(words.NOUNS).lower(), rng.choice(words.ADJECTIVES).lower()))
+        rng.choice((names.syllables(rng, 2), rng.choice(names.NOUNS).lower(), rng.choice(names.ADJECTIVES).lower()))
         for _ in range(count)
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from train.synthetic import words
+from train.synthetic import names, words
 from train.synthetic.catalogue import KINDS, Kind
 from train.synthetic.draft import Ask
 from train.synthetic.palette import COLOUR_WORDS, HUES, STYLES
@@ -33,7 +33,7 @@ def _trade(rng: Random) -> Trade:
 def _named(kind: Kind, rng: Random) -> str:
     """A name or title for a page of this kind."""
     if kind.subject == "person":
-        return words.person(rng)
+        return names.person(rng)
     if kind.name == "recipe":
         return words.dish_name(rng)
     if kind.name == "table" and rng.random() < 0.2:
@@ -42,11 +42,11 @@ def _named(kind: Kind, rng: Random) -> str:
         return words.headline(rng)
     if kind.subject == "work" and kind.name != "table" and rng.random() < 0.4:
         return words.titled(rng)
-    return words.brand(rng)
+    return names.brand(rng)
 
 
 def _place(rng: Random) -> str:
-    return f"{rng.choice((words.made_up(rng), rng.choice(words.NOUNS)))} {rng.choice(words.PLACES)}"
+    return f"{rng.choice((names.made_up(rng), rng.choice(names.NOUNS)))} {rng.choice(names.PLACES)}"
 
 
 def _facts(kind: Kind, ask: Ask, rng: Random) -> None:
@@ -57,7 +57,7 @@ def _facts(kind: Kind, ask: Ask, rng: Random) -> None:
     if kind.name == "product" and rng.random() < 0.4:
         ask.facts["price"] = words.price(rng, rng.choice((99, 999)))
     if kind.name == "blog" and rng.random() < 0.35:
-        ask.facts["author"] = words.person(rng)
+        ask.facts["author"] = names.person(rng)
     if kind.name == "counter":
         if rng.random() < 0.3:
             ask.facts["start"] = str(rng.choice((5, 10, 20, 42, 50, 100, rng.randrange(1, 999))))
@@ -133,7 +133,7 @@ def requested(request: Request, rng: Random) -> Ask:
         ("date", words.date(rng)),
         ("place", _place(rng)),
         ("price", words.price(rng, 99)),
-        ("author", words.person(rng)),
+        ("author", names.person(rng)),
     ):
         if fact in slots:
             ask.facts[fact] = value

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from train.synthetic import forms, kinds, tools, words
+from train.synthetic import figures, forms, names, offers, people, stories, tools, words
 from train.synthetic.draft import Ask, Draft, Look
 
 Builder = Callable[[Ask, Look, Random], Draft]
@@ -51,7 +51,7 @@ _SUBMIT = ("Send", "Submit", "Go", "Continue", "Next", "Let's go", "Send it")
 # fmt: off
 _LIST = (
     Kind(
-        "landing", kinds.landing,
+        "landing", offers.landing,
         ("landing page", "landing page", "website", "home page", "homepage", "page", "web page", "site",
          "one-page site", "start page", "front page", "business page", "company website", "web presence",
          "marketing page", "promo page", "webpage", "single page website", "shop website"),
@@ -97,13 +97,13 @@ _LIST = (
         ("form label :is(input, textarea)", "form button"),
     ),
     Kind(
-        "about", kinds.about,
+        "about", people.about,
         ("about page", "about us page", "story page", "about us", "about", "about section page", "our story page",
          "company profile", "page that tells who we are", "page about our history", "background page"),
         "trade", 4, ("value", "values"), words.feature, 2, 4, 0.35, (), (".lead", "h3"),
     ),
     Kind(
-        "portfolio", kinds.portfolio,
+        "portfolio", people.portfolio,
         ("portfolio", "portfolio", "portfolio page", "portfolio site", "personal site", "personal website",
          "work samples page", "page to show my work", "page with my projects", "online portfolio", "showcase",
          "page that presents my work"),
@@ -111,19 +111,19 @@ _LIST = (
         ("figcaption",),
     ),
     Kind(
-        "gallery", kinds.gallery,
+        "gallery", people.gallery,
         ("gallery", "photo gallery", "gallery page", "image gallery", "picture gallery", "photo page",
          "picture page", "photo album", "photo collection", "exhibition page", "page with pictures"),
         "work", 4, ("photo", "photos"), words.titled, 2, 6, 0.45, (), ("figcaption",),
     ),
     Kind(
-        "blog", kinds.blog,
+        "blog", stories.blog,
         ("blog post", "blog post", "article", "blog article", "blog page", "post", "blog", "blog entry",
          "story for the blog", "essay page", "news article"),
         "work", 5, ("section", "sections"), words.titled, 2, 4, 0.4, (), ("article h2",),
     ),
     Kind(
-        "pricing", kinds.pricing,
+        "pricing", offers.pricing,
         ("pricing page", "pricing page", "pricing table", "price page", "plans page", "price list", "prices",
          "pricing", "plan comparison", "page with our prices", "subscription plans", "rates page", "tariffs",
          "fee overview"),
@@ -131,19 +131,19 @@ _LIST = (
         (".price", "h3"),
     ),
     Kind(
-        "faq", kinds.faq,
+        "faq", stories.faq,
         ("FAQ page", "FAQ", "faq page", "help page", "questions and answers page", "frequent questions", "q&a page",
          "FAQs", "common questions page", "help section", "page that answers questions", "questions page"),
         "brand", 4, ("question", "questions"), words.question, 2, 4, 0.35, (), ("details summary",),
     ),
     Kind(
-        "menu", kinds.menu,
+        "menu", offers.menu,
         ("restaurant menu", "menu", "menu page", "food menu", "menu", "dinner menu", "lunch menu", "drinks menu",
          "menu card", "list of dishes", "list of our food", "page with what we serve", "food and drinks list"),
         "brand", 7, ("dish", "dishes"), words.dish, 2, 6, 0.65, (), (".menu li",),
     ),
     Kind(
-        "event", kinds.event,
+        "event", figures.event,
         ("event page", "event page", "party invitation", "concert page", "conference page", "festival page",
          "event", "invitation", "invitation page", "concert announcement", "page for our party", "meetup page",
          "workshop page", "open day page", "celebration page", "birthday invitation"),
@@ -151,38 +151,38 @@ _LIST = (
         ("Get tickets", "Join us", "RSVP", "Buy tickets"), (".steps li", ".hero .btn"),
     ),
     Kind(
-        "table", kinds.table,
+        "table", figures.table,
         ("table", "data table", "table page", "page with a table", "overview table", "list as a table",
          "spreadsheet page", "table of data", "comparison table", "chart with rows and columns", "timetable"),
         "work", 5, ("column", "columns"), words.column, 2, 5, 0.7, (), ("table th", "table td"),
     ),
     Kind(
-        "resume", kinds.resume,
+        "resume", people.resume,
         ("resume", "résumé", "CV", "resume page", "cv page", "curriculum vitae", "online CV", "my CV",
          "resume site", "job application page", "profile page"),
         "person", 4, ("skill", "skills"), words.skill, 2, 5, 0.5, (), (".tags li",),
     ),
     Kind(
-        "product", kinds.product,
+        "product", offers.product,
         ("product page", "product page", "shop page", "product detail page", "product", "product presentation",
          "sales page", "page to sell it", "item page", "page with a buy button", "article page in our shop"),
         "work", 5, ("feature", "features"), words.feature, 2, 4, 0.45,
         ("Buy now", "Add to cart", "Order", "Get yours"), (".price", "button"),
     ),
     Kind(
-        "dashboard", kinds.dashboard,
+        "dashboard", figures.dashboard,
         ("dashboard", "admin dashboard", "stats page", "analytics dashboard", "overview", "KPI page",
          "control panel", "metrics page", "report page", "numbers at a glance", "admin page", "monitoring page"),
         "brand", 4, ("number", "numbers"), words.column, 2, 5, 0.45, (), (".bars", "h3"),
     ),
     Kind(
-        "team", kinds.team,
+        "team", people.team,
         ("team page", "meet the team page", "staff page", "our team", "who works here page", "about the team page",
          "people page", "crew page", "faces page", "team overview"),
-        "brand", 3, ("person", "people"), words.person, 2, 4, 0.5, (), ("h3",),
+        "brand", 3, ("person", "people"), names.person, 2, 4, 0.5, (), ("h3",),
     ),
     Kind(
-        "recipe", kinds.recipe,
+        "recipe", stories.recipe,
         ("recipe", "recipe page", "cooking instructions", "recipe card", "how to cook it page"), "work", 3,
         ("ingredient", "ingredients"), _ingredient, 2, 5, 0.5, (), ("main ul li", "h2"),
     ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from train.synthetic import words
+from train.synthetic import names, words
 
 
 @dataclass(frozen=True)
@@ -253,7 +253,7 @@ def circumstances(rng: Random) -> dict[str, object]:
     """What fills gaps in things told beside the point: names of people, days, numbers."""
     return {
         "relative": rng.choice(RELATIVES),
-        "first": rng.choice(words.FIRST_NAMES),
+        "first": rng.choice(names.FIRST_NAMES),
         "age": rng.choice((18, 21, 30, 40, 50, 60, 65, 70, 80, 90, 100)),
         "month": rng.choice(words.MONTHS),
         "day": rng.choice(DAYS),
@@ -262,7 +262,7 @@ def circumstances(rng: Random) -> dict[str, object]:
         "ago": rng.choice(
             ("last week", "last year", "a month ago", "two years ago", "yesterday", "in spring", "this summer")
         ),
-        "noun": (rng.choice(words.NOUNS) if rng.random() < 0.7 else words.made_up(rng)).lower(),
+        "noun": (rng.choice(names.NOUNS) if rng.random() < 0.7 else names.made_up(rng)).lower(),
     }
 
 

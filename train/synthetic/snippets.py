@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from train.synthetic import words
+from train.synthetic import names, words
 from train.synthetic.draft import escape
 
 Block = tuple[str, list[str], list[str], list[str]]
@@ -37,7 +37,7 @@ NUMBERS = "two three four five six seven eight".split()
 
 
 def _title(rng: Random) -> str:
-    return rng.choice((words.headline, words.brand, words.titled, lambda _: "My " + rng.choice(words.NOUNS)))(rng)
+    return rng.choice((words.headline, names.brand, words.titled, lambda _: "My " + rng.choice(names.NOUNS)))(rng)
 
 
 def _name(label: str) -> str:
@@ -98,7 +98,7 @@ def _table(rng: Random) -> Block:
     lines += ["  </thead>", "  <tbody>"] if sections else []
     for row in range(1, count + 1):
         cells = [
-            f"{rng.choice(words.NOUNS)} {row}" if listed else f"Row {row}, Cell {i + 1}" for i in range(len(columns))
+            f"{rng.choice(names.NOUNS)} {row}" if listed else f"Row {row}, Cell {i + 1}" for i in range(len(columns))
         ]
         lines += ["  <tr>", *(f"    <td>{text}</td>" for text in cells), "  </tr>"]
     lines += ["  </tbody>"] if sections else []
@@ -175,18 +175,18 @@ def _styled(rng: Random) -> Block:
 
 
 def _links(rng: Random) -> Block:
-    names = rng.sample(
+    links = rng.sample(
         ("Home", "About", "Contact", "Products", "Services", "Blog", "News", "Gallery", "Login"), rng.randint(2, 5)
     )
-    lines = ["<nav>", "  <ul>", *(f'    <li><a href="#{n.lower()}">{n}</a></li>' for n in names), "  </ul>", "</nav>"]
+    lines = ["<nav>", "  <ul>", *(f'    <li><a href="#{n.lower()}">{n}</a></li>' for n in links), "  </ul>", "</nav>"]
     if rng.random() < 0.4:
-        lines = ["<nav>", *(f'  <a href="{n.lower()}.html">{n}</a>' for n in names), "</nav>"]
+        lines = ["<nav>", *(f'  <a href="{n.lower()}.html">{n}</a>' for n in links), "</nav>"]
     return (
         rng.choice(
             (
-                f"a navigation bar with links to {words.listing(names, rng)}",
-                f"a menu with {len(names)} links: {words.listing(names, rng)}",
-                f"a nav with the links {words.listing(names, rng)}",
+                f"a navigation bar with links to {words.listing(links, rng)}",
+                f"a menu with {len(links)} links: {words.listing(links, rng)}",
+                f"a nav with the links {words.listing(links, rng)}",
             )
         ),
         lines,
@@ -196,7 +196,7 @@ def _links(rng: Random) -> Block:
 
 
 def _media(rng: Random) -> Block:
-    file, about = f"{rng.choice(words.NOUNS).lower()}.jpg", words.titled(rng)
+    file, about = f"{rng.choice(names.NOUNS).lower()}.jpg", words.titled(rng)
     return rng.choice(
         (
             ("an image", [f'<img src="{file}" alt="{about}">'], [], []),

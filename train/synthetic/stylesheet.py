@@ -61,19 +61,6 @@ LAYOUT_WORDS = {
     "sidebar": ("a sidebar", "the navigation on the left", "a side menu"),
 }
 
-
-def head_line(palette: Palette, style: Style, header: str | None, button: str | None, hero: bool) -> str:
-    """Two lines of `:root`: colours of the header and the buttons, as hex where the prompt named one."""
-    head, headink = (header, "#fff") if header else ("var(--card)", "var(--ink)")
-    if button:
-        btn, btnink = button, "#fff"
-    elif hero and style.deep:
-        btn, btnink = "#fff", "var(--from)"
-    else:
-        btn, btnink = "var(--main)", "var(--on)"
-    return f"--head:{head};--headink:{headink};\n--btn:{btn};--btnink:{btnink};"
-
-
 ART = (
     "repeating-radial-gradient(circle at 90% 20%,#fff1 0 9vw,#fff0 0 18vw)",
     "radial-gradient(at 90% 0,#fff2,#fff0 50%),radial-gradient(at 60% 120%,#0003,#0000 60%)",
@@ -114,3 +101,23 @@ def stylesheet(
     )
     rules = (*root, *CORE, *style.extra, *LAYOUTS[layout], *(BLOCKS[name] for name in blocks), *extra)
     return "\n".join(rules)
+
+
+PICTURE = (
+    ".art{height:200px;border-radius:var(--round);background:radial-gradient(circle at 70% 30%,#fff 11%,#fff0 12%),"
+    "linear-gradient(160deg,#fff0 58%,var(--main) 59%),linear-gradient(205deg,#fff0 48%,var(--from) 49%),var(--line)}"
+)
+FLIP = "figure:nth-child(2n) .art{transform:scaleX(-1)}"
+"""Pictures: drawn by gradients, every second one mirrored."""
+
+
+def head_line(palette: Palette, style: Style, header: str | None, button: str | None, hero: bool) -> str:
+    """Two lines of `:root`: colours of the header and the buttons, as hex where the prompt named one."""
+    head, headink = (header, "#fff") if header else ("var(--card)", "var(--ink)")
+    if button:
+        btn, btnink = button, "#fff"
+    elif hero and style.deep:
+        btn, btnink = "#fff", "var(--from)"
+    else:
+        btn, btnink = "var(--main)", "var(--on)"
+    return f"--head:{head};--headink:{headink};\n--btn:{btn};--btnink:{btnink};"

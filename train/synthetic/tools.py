@@ -9,7 +9,7 @@ from random import Random
 
 from train.synthetic import words
 from train.synthetic.draft import Ask, Draft, Look, escape, page, pick_items
-from train.synthetic.kinds import PARAGRAPHS
+from train.synthetic.fillers import PARAGRAPHS
 from train.synthetic.palette import PALETTES
 
 _BLOCKS = ("card", "text", "btn", "stage")

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from train.synthetic import words
+from train.synthetic import names
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ GENERIC_OFFERS = ("Friendly people", "Fair prices", "Open every day", "Made with
 
 def invented(rng: Random) -> Trade:
     """A trade outside the table, e.g. "llama club" or "vopri workshop": its name has to be copied."""
-    subject = rng.choice(_SUBJECTS) if rng.random() < 0.75 else words.syllables(rng, 2)
+    subject = rng.choice(_SUBJECTS) if rng.random() < 0.75 else names.syllables(rng, 2)
     return Trade(f"{subject} {rng.choice(_SHAPES)}", GENERIC_HUES, GENERIC_LINES, (), "Find out more")
 
 
