@@ -4,21 +4,17 @@ Browser tests are plain functions: Playwright's synchronous interface keeps an e
 it is open, which asyncio tests cannot share. So the browser is opened once for this package and closed behind it.
 """
 
-import asyncio
 import os
 import shutil
-import socket
-import threading
-import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-T = TypeVar("T")
+from tests.browser.chat import Tab, new_context, open_chat
+from tests.browser.server import AppServer, Server, run_server
 
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",  # tests run as root in containers
@@ -78,62 +74,6 @@ def screenshots() -> Path:
     return folder
 
 
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_for(seconds: float, ready: Callable[[], T], what: str) -> T:
-    """What `ready` returns, once it is true. Not for use while Playwright should go on: that needs tab.wait_for_timeout."""
-    end = time.monotonic() + seconds
-    while not (result := ready()):
-        assert time.monotonic() < end, f"{what}: not within {seconds} seconds"
-        time.sleep(0.02)
-    return result
-
-
-class AppServer:
-    """An ASGI app under uvicorn in a thread of its own, on a free port of this machine."""
-
-    def __init__(self, app: Any) -> None:
-        self.port = free_port()
-        self.url = f"http://localhost:{self.port}"
-        config = uvicorn.Config(app, host="127.0.0.1", port=self.port, log_level="warning", timeout_graceful_shutdown=1)
-        self._server = uvicorn.Server(config)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        wait_for(20, lambda: self._server.started, "the server starts")
-
-    def _run(self) -> None:
-        async def serve() -> None:
-            self._loop = asyncio.get_running_loop()
-            await self._server.serve()
-
-        asyncio.run(serve())
-
-    def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Runs `function` on the server's event loop, where its pages belong, and returns what it returns."""
-
-        async def run() -> T:
-            return function(*arguments)
-
-        assert self._loop is not None
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(10)
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """The same for what takes its time."""
-        assert self._loop is not None
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
-
-    def stop(self) -> None:
-        self._server.should_exit = True
-        self._thread.join(10)
-
-
 @pytest.fixture
 def serve() -> Iterator[Callable[[Any], AppServer]]:
     """serve(app) -> AppServer; stopped when the test ends."""
@@ -146,3 +86,64 @@ def serve() -> Iterator[Callable[[Any], AppServer]]:
     yield start
     for server in servers:
         server.stop()
+
+
+@pytest.fixture(scope="package")
+def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with one model and room for one who waits."""
+    yield from run_server(tmp_path_factory.mktemp("scripted"), "tests/browser/scripted_app.py", HTMLGEN_QUEUE_SIZE="1")
+
+
+@pytest.fixture(scope="module")
+def desk(chromium: Browser) -> Iterator[tuple[BrowserContext, dict[str, list[Page]]]]:
+    """A profile and the tabs that are open in it, by server: Chainlit's megabytes are started once for each."""
+    context = new_context(chromium, (1280, 800), color_scheme="light")
+    yield context, {}
+    context.close()
+
+
+@pytest.fixture
+def tabs(chromium: Browser, desk: tuple[BrowserContext, dict[str, list[Page]]]) -> Iterator[Any]:
+    """Opens tabs with an empty chat each. With a size or options, a tab gets a profile of its own."""
+    context, open_tabs = desk
+    contexts: list[BrowserContext] = []
+    given: list[Page] = []
+
+    def make(server: Server, size: tuple[int, int] | None = None, **options: Any) -> Tab:
+        pool = open_tabs.setdefault(server.url, [])
+        if size or options:
+            contexts.append(new_context(chromium, size or (1280, 800), **options))
+            page = contexts[-1].new_page()
+            open_chat(page, server.url)
+        elif free := [page for page in pool if page not in given and not page.is_closed()]:
+            page = free[0]
+            page.locator("#header #new-chat-button").click()  # ends what the chat was about, as closing its tab would
+            expect(page.locator(".step")).to_have_count(0)
+            page.wait_for_url(lambda url: "/thread/" not in url)  # Chainlit empties the chat before it leaves it
+        else:
+            page = context.new_page()
+            pool.append(page)
+            open_chat(page, server.url)
+        given.append(page)
+        tab = Tab(page)
+        tab.watch()
+        expect(page.locator("#welcome-screen #chat-input")).to_be_visible()
+        return tab
+
+    yield make
+    for other in contexts:
+        other.close()
+
+
+@pytest.fixture(scope="package")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with two models and room for two pages at once."""
+    folder = tmp_path_factory.mktemp("bench")
+    script = {"chunks": [], "models": ["baker", "miller"], "places": 2}
+    yield from run_server(folder, "tests/browser/scripted_app.py", script=script)
+
+
+@pytest.fixture(scope="package")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with one model: where there are two, Chainlit's page connects twice, and what was uploaded in between is lost."""
+    yield from run_server(tmp_path_factory.mktemp("alone"), "tests/browser/scripted_app.py")

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_chat import ROOT, desk, document, run_server, tabs, tokens
-from tests.browser.test_workbench import DESKTOP, rows, tools
-
-__all__ = ["desk", "tabs"]  # fixtures
+from tests.browser.chat import DESKTOP, tools
+from tests.browser.script import document, tokens
+from tests.browser.server import ROOT, rows, run_server
 
 MINUTES = 60
 

@@ -27,8 +27,9 @@ from htmlgen.page import LivePage, PageShelf
 from htmlgen.preview import make_preview
 from htmlgen.publish import make_publishing, publish
 from htmlgen.store import Store
-from tests.browser.conftest import CHROMIUM_ARGUMENTS, AppServer, find_chromium
+from tests.browser.conftest import CHROMIUM_ARGUMENTS, find_chromium
 from tests.browser.hostile import AHEAD, APP, LEAVING, REQUESTS, TAKE, TAKE_FROM_OPENER, Listener, write_page
+from tests.browser.server import AppServer
 
 PRIVATE = ["--disable-background-networking"]
 """What Playwright adds that keeps a browser from fetching ahead."""

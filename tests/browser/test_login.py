@@ -11,8 +11,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from htmlgen.accounts import Accounts
 from htmlgen.database import connect, migrate
-from tests.browser.test_chat import Server, document, run_server, tokens
-from tests.browser.test_workbench import DESKTOP, PHONE, serious
+from tests.browser.axe import serious
+from tests.browser.chat import DESKTOP, PHONE
+from tests.browser.script import document, tokens
+from tests.browser.server import Server, run_server
 
 PASSWORD = "correct horse battery"
 

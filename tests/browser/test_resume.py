@@ -6,10 +6,9 @@ from typing import Any
 import psutil
 from playwright.sync_api import expect
 
-from tests.browser.test_chat import Server, desk, document, run_server, tabs, tokens
-from tests.browser.test_workbench import DESKTOP, chat_id, page, tools
-
-__all__ = ["desk", "tabs"]  # fixtures
+from tests.browser.chat import DESKTOP, chat_id, tools
+from tests.browser.script import document, page, tokens
+from tests.browser.server import Server, run_server
 
 
 def kill(server: Server) -> None:

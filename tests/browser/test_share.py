@@ -16,9 +16,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from tests import ngrok_agent
-from tests.browser.conftest import free_port, wait_for
+from tests.browser.server import ROOT, free_port, wait_for
 
-ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "2abcDEFghiJKLmnoPQRstuVWXyz_1234567890abcdefghij"
 PAGE = (
     "<!DOCTYPE html>\n<html><head><title>Fish &amp; Chips</title></head><body><h1>Menu</h1><p id=seen></p>"

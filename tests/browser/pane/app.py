@@ -1,12 +1,11 @@
 """The pane without the chat: its modules on a plain page, real pages behind it, and a record of what it asks the chat for.
 
 What Chainlit lends the pane is little (a place, the props, `callAction`), so most of it can be tested in a second a test;
-tests/browser/test_chat.py has the whole.
+the other browser tests have the whole.
 """
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, FrameLocator, Locator, Page
@@ -18,9 +17,9 @@ from starlette.staticfiles import StaticFiles
 from htmlgen.origin import protect
 from htmlgen.page import LivePage, PageShelf
 from htmlgen.preview import make_preview
-from tests.browser.conftest import AppServer
+from tests.browser.server import ROOT, AppServer
 
-PUBLIC = Path(__file__).resolve().parents[2] / "public"
+PUBLIC = ROOT / "public"
 THEME = json.loads((PUBLIC / "theme.json").read_text())["variables"]
 
 HOST = """<!DOCTYPE html>
