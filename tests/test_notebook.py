@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 
 from htmlgen.settings import PROJECT
 from tests import ngrok_agent
-from tests.browser.server import free_port
+from tests.server import free_port
 
 NOTEBOOK = PROJECT / "docs" / "studio.ipynb"
 TOKEN = "2abcDEFghiJKLmnoPQRstuVWXyz_1234567890abcdefghij"

@@ -1,11 +1,7 @@
 """The log-in by OAuth, from the button to the chat, through Chainlit's real code: against a stand-in provider on a real socket."""
 
 import json
-import os
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from tests.test_replicas import free_port
+from tests.server import run_server
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -52,52 +48,18 @@ class Provider(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server whose only door is the provider's."""
-    folder = tmp_path_factory.mktemp("oauth")
-    (folder / "script.json").write_text('{"chunks": []}')
     provider = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
     threading.Thread(target=provider.serve_forever, daemon=True).start()
-    there, port = f"http://127.0.0.1:{provider.server_port}", free_port()
+    there = f"http://127.0.0.1:{provider.server_port}"
     env = {
-        name: value for name, value in os.environ.items() if not name.startswith(("HTMLGEN_", "CHAINLIT_", "OAUTH_"))
-    }
-    env |= {
-        **{
-            "OAUTH_GENERIC_CLIENT_ID": "studio",
-            "OAUTH_GENERIC_CLIENT_SECRET": "s3cret",
-            "OAUTH_GENERIC_SCOPES": "email",
-        },
+        **{"OAUTH_GENERIC_CLIENT_ID": "studio", "OAUTH_GENERIC_CLIENT_SECRET": "s3cret"},
+        **{"OAUTH_GENERIC_SCOPES": "email", "OAUTH_GENERIC_USER_INFO_URL": f"{there}/me"},
         **{"OAUTH_GENERIC_AUTH_URL": f"{there}/authorize", "OAUTH_GENERIC_TOKEN_URL": f"{there}/token"},
-        **{"OAUTH_GENERIC_USER_INFO_URL": f"{there}/me", "HTMLGEN_OAUTH_USERS": "@example.com", "NO_PROXY": "*"},
-        **{"HTMLGEN_SCRIPT": str(folder / "script.json"), "HTMLGEN_DATA": str(folder / "data"), "HF_HUB_OFFLINE": "1"},
+        **{"HTMLGEN_OAUTH_USERS": "@example.com", "NO_PROXY": "*"},
     }
-    command = [
-        sys.executable,
-        "-m",
-        "chainlit",
-        "run",
-        "tests/browser/scripted_app.py",
-        "--headless",
-        "--port",
-        str(port),
-    ]
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + 120
-        while True:
-            assert process.poll() is None, (folder / "log").read_text()[-3000:]
-            assert time.monotonic() < deadline, "the server does not get ready"
-            try:
-                if httpx.get(f"http://127.0.0.1:{port}/ready", trust_env=False).is_success:
-                    break
-            except httpx.TransportError:
-                pass
-            time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(20)
-        provider.shutdown()
+    for server in run_server(tmp_path_factory.mktemp("oauth"), "tests/browser/scripted_app.py", **env):
+        yield server.url
+    provider.shutdown()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -20,10 +19,11 @@ import httpx
 import pytest
 import socketio
 
+from tests.server import ROOT, environment, free_port
+
 if TYPE_CHECKING:
     from tests.postgres import Postgres
 
-ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "correct horse battery"
 PROXY = "127.0.0.9"
 """Where nginx calls from: as on a host of its own, and unlike 127.0.0.1, no address that is trusted anyway."""
@@ -39,12 +39,6 @@ http {{
   {documented}
 }}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
@@ -101,17 +95,9 @@ def studio(postgres: "Postgres", tmp_path_factory: pytest.TempPathFactory) -> It
         block = block.replace(f"app-{n}:8000", f"127.0.0.1:{replica}")
     user = "user root; " if os.geteuid() == 0 else ""  # else its workers would be nobody, and the folder is ours alone
     (folder / "nginx.conf").write_text(NGINX.format(user=user, proxy=PROXY, documented=block))
-    env = {
-        name: value for name, value in os.environ.items() if not name.startswith(("HTMLGEN_", "CHAINLIT_", "OAUTH_"))
-    }
-    env |= {
-        **{
-            "HTMLGEN_DATABASE_URL": postgres.new_database(),
-            "CHAINLIT_AUTH_SECRET": "s" * 40,
-            "HTMLGEN_PASSWORD": PASSWORD,
-        },
-        **{"HTMLGEN_HOSTS": "studio.test", "FORWARDED_ALLOW_IPS": PROXY, "HTMLGEN_SCRIPT": str(folder / "script.json")},
-        **{"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
+    env = environment(folder) | {
+        **{"HTMLGEN_DATABASE_URL": postgres.new_database(), "HTMLGEN_PASSWORD": PASSWORD},
+        **{"HTMLGEN_HOSTS": "studio.test", "FORWARDED_ALLOW_IPS": PROXY},
     }
     started = []
     command = [sys.executable, "-m", "chainlit", "run", "tests/browser/scripted_app.py", "--headless", "--port"]

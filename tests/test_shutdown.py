@@ -1,12 +1,8 @@
 """SIGTERM while pages are written, on the real server: what is nearly done is finished, the rest is saved, and it ends in time."""
 
-import json
-import os
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,16 +12,13 @@ from typing import Any
 import httpx
 import pytest
 
-from htmlgen.settings import PROJECT
+from tests.server import Server, run_server
 
 LINE = "<p>Bread with a crackle, baked since five in the morning, by hand and by heart.</p>\n"
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def server(tmp_path: Path) -> Iterator[Server]:
     head = "<!DOCTYPE html><html><body>"
     # Written before the signal, just after it, and never: the last one fills the buffers of a reader who does not read.
     script = {
@@ -35,40 +28,15 @@ def server(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
             {"chunks": [head, *[LINE * 50] * 2_000], "delay": 0.02},
         ],
     }
-    (tmp_path / "script.json").write_text(json.dumps(script))
-    names = {
-        "HTMLGEN_SCRIPT": str(tmp_path / "script.json"),
-        "HTMLGEN_DATA": str(tmp_path / "data"),
-        "HTMLGEN_MAX_PAGE_BYTES": "100000000",
-        "OMP_NUM_THREADS": "1",
-        "HF_HUB_OFFLINE": "1",
-    }
-    command = [sys.executable, "-m", "chainlit", "run", "tests/browser/scripted_app.py", "--headless", "--port"]
-    with (tmp_path / "server.log").open("w") as log:
-        process = subprocess.Popen([*command, str(port)], cwd=PROJECT, env=os.environ | names, stdout=log, stderr=log)
-    try:
-        url = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 120
-        while True:
-            assert process.poll() is None, (tmp_path / "server.log").read_text()[-3000:]
-            assert time.monotonic() < deadline
-            try:
-                if httpx.get(f"{url}/ready", trust_env=False).json()["status"] == "ready":
-                    break
-            except httpx.TransportError:
-                pass
-            time.sleep(0.2)
-        yield process, url
-    finally:
-        process.kill()
-        process.wait()
+    target = "tests/browser/scripted_app.py"
+    yield from run_server(tmp_path, target, script=script, HTMLGEN_MAX_PAGE_BYTES="100000000")
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM])
 def test_pages_are_finished_or_saved_and_the_process_ends_within_ten_seconds(
-    server: tuple["subprocess.Popen[bytes]", str], tmp_path: Path, signum: int
+    server: Server, tmp_path: Path, signum: int
 ) -> None:
-    process, url = server
+    process, url = server.process, server.url
     answers: dict[str, Any] = {}
 
     def ask(name: str) -> None:

@@ -7,16 +7,14 @@ to get at each of them by its id, by every route and event that takes one.
 import asyncio
 import contextlib
 import json
-import os
 import re
-import socket
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,84 +23,26 @@ import pytest
 import socketio
 
 from htmlgen.access import TABLE, Access
+from tests.server import ROOT, Server, environment, run_server
+from tests.visitor import connect, make_client, manage
 
-ROOT = Path(__file__).resolve().parent.parent
+APP = "tests/browser/scripted_app.py"
 PASSWORD = "correct horse battery"
 HTML = "<!DOCTYPE html><html><head><title>Secret</title></head><body><h1>Ann's secret page</h1></body></html>"
 SECRET = "Ann's secret"
 
 
-@dataclass
-class Server:
-    url: str
-    folder: Path
-    env: dict[str, str]
-
-    def write(self, html: str) -> None:
-        """What the model answers from now on."""
-        (self.folder / "script.json").write_text(json.dumps({"chunks": [html[:60], html[60:]]}))
-
-    def command(self, *arguments: str, said: str = "") -> str:
-        code = f"import argparse, sys; from htmlgen import {arguments[0]} as m; p = argparse.ArgumentParser(); "
-        code += "m.add_arguments(p); sys.exit(m.run(p.parse_args(sys.argv[1:])))"
-        command = [sys.executable, "-c", code, *arguments[1:]]
-        done = subprocess.run(command, cwd=ROOT, env=self.env, input=said, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("strangers")
-    (folder / "script.json").write_text('{"chunks": []}')
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    env = {
-        **{
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("HTMLGEN_", "CHAINLIT_", "OAUTH_"))
-        },
-        **{"HTMLGEN_SCRIPT": str(folder / "script.json"), "HTMLGEN_DATA": str(folder / "data")},
-        **{"HTMLGEN_RATE_LIMIT": "90", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
-    }
-    server = Server(f"http://127.0.0.1:{port}", folder, env)
     for name in ("ann", "ben"):
-        server.command("accounts", name, "--password-stdin", said=PASSWORD)
-    log = (folder / "server.log").open("w")
-    command = [
-        sys.executable,
-        "-m",
-        "chainlit",
-        "run",
-        "tests/browser/scripted_app.py",
-        "--headless",
-        "--port",
-        str(port),
-    ]
-    process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + 120
-        while True:
-            assert process.poll() is None, (folder / "server.log").read_text()[-3000:]
-            assert time.monotonic() < deadline, "the server does not get ready"
-            try:
-                if httpx.get(f"{server.url}/ready", trust_env=False).status_code == 200:
-                    break
-            except httpx.TransportError:
-                pass
-            time.sleep(0.2)
-        yield server
-    finally:
-        process.terminate()
-        process.wait(20)
-        log.close()
+        manage(folder, "accounts", name, "--password-stdin", said=PASSWORD)
+    yield from run_server(folder, APP, HTMLGEN_RATE_LIMIT="90")
 
 
-def make_client(server: Server, cookies: dict[str, str] | None = None) -> httpx.AsyncClient:
-    headers = {"Origin": server.url}
-    return httpx.AsyncClient(base_url=server.url, headers=headers, cookies=cookies, timeout=30, trust_env=False)
+def write(server: Server, html: str) -> None:
+    """What the model answers from now on."""
+    server.play({"chunks": [html[:60], html[60:]]})
 
 
 @pytest.fixture(scope="module")
@@ -117,59 +57,6 @@ def cookies(server: Server) -> dict[str, dict[str, str]]:
         assert "SameSite=Lax" in said
         found[name] = dict(answer.cookies)
     return found
-
-
-@dataclass
-class Chat:
-    """A browser's connection, and what came over it."""
-
-    session: str
-    socket: socketio.AsyncClient
-    events: list[tuple[str, Any]] = field(default_factory=list)
-
-    async def wait(self, event: str, wanted: Callable[[Any], bool] = lambda data: True, seconds: float = 20) -> Any:
-        """What came with the last such event."""
-        deadline = time.monotonic() + seconds
-        while not (found := [data for name, data in self.events if name == event and wanted(data)]):
-            assert time.monotonic() < deadline, f"no {event!r} in {self.events}"
-            await asyncio.sleep(0.05)
-        return found[-1]
-
-    async def say(self, text: str, **message: Any) -> str:
-        step = {
-            **{"id": str(uuid.uuid4()), "name": "user", "type": "user_message", "output": text, "threadId": ""},
-            **{"createdAt": "2026-01-01T00:00:00Z", "metadata": {}},
-            **message,
-        }
-        self.events.clear()
-        await self.socket.emit("client_message", {"message": step, "fileReferences": []})
-        await self.wait("task_end")
-        await asyncio.sleep(0.3)  # what is stored by a task of its own
-        return str(step["id"])
-
-
-@asynccontextmanager
-async def connect(server: Server, cookies: dict[str, str], **auth: Any) -> AsyncIterator[Chat]:
-    """As Chainlit's own page connects."""
-    auth = {
-        "clientType": "webapp",
-        "sessionId": str(uuid.uuid4()),
-        "threadId": "",
-        "userEnv": "{}",
-        "chatProfile": "",
-    } | auth
-    client = socketio.AsyncClient(reconnection=False)
-    chat = Chat(auth["sessionId"], client)
-    client.on("*", lambda event, data=None: chat.events.append((event, data)))
-    cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
-    headers = {"Cookie": cookie, "Origin": server.url}
-    await client.connect(server.url, headers, auth, ["websocket"], socketio_path="/ws/socket.io")
-    try:
-        await client.emit("connection_successful")
-        await chat.wait("clear_call_fn")
-        yield chat
-    finally:
-        await client.disconnect()
 
 
 @dataclass
@@ -190,9 +77,9 @@ class Things:
 async def anns(server: Server, cookies: dict[str, dict[str, str]]) -> AsyncIterator[Things]:
     """Ann's things, while she is connected; and they are as they were afterwards."""
     async with make_client(server, cookies["ann"]) as ann, connect(server, cookies["ann"]) as chat:
-        server.write(HTML)
+        write(server, HTML)
         step = await chat.say(f"{SECRET} wish")
-        server.write("<!DOCTYPE html><html><body><p>Ben's own page, which anybody may see</p></body></html>")
+        write(server, "<!DOCTYPE html><html><body><p>Ben's own page, which anybody may see</p></body></html>")
         thread = (await chat.wait("first_interaction"))["thread_id"]
         element = await chat.wait("element", lambda data: data["name"] == "PageCode" and not data["props"]["writing"])
         page = element["props"]["page"]
@@ -224,17 +111,9 @@ async def anns(server: Server, cookies: dict[str, dict[str, str]]) -> AsyncItera
 
 
 def test_it_does_not_start_where_others_could_reach_it_without_a_log_in(server: Server, tmp_path: Path) -> None:
-    env = server.env | {"HTMLGEN_DATA": str(tmp_path)}
-    command = [
-        sys.executable,
-        "-m",
-        "chainlit",
-        "run",
-        "tests/browser/scripted_app.py",
-        "--headless",
-        "--host",
-        "0.0.0.0",
-    ]
+    env = environment(tmp_path)
+    (tmp_path / "script.json").write_text('{"chunks": []}')
+    command = [sys.executable, "-m", "chainlit", "run", APP, "--headless", "--host", "0.0.0.0"]
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1
     assert "at 0.0.0.0, and it has no log-in. Set HTMLGEN_PASSWORD" in done.stderr
@@ -453,7 +332,7 @@ async def test_another_users_own_session_is_no_way_to_her_things(
         await asyncio.sleep(0.5)
         assert SECRET not in json.dumps([data for _, data in chat.events], default=str)
         # Nor was the model shown her page in his chat.
-        asked = [json.loads(line) for line in (server.folder / "script.json.log").read_text().splitlines()]
+        asked = server.requests
         assert len(asked) >= 3
         assert not [request for request in asked if SECRET in str(request["page"])]
 
@@ -535,14 +414,14 @@ async def test_a_connection_cannot_become_another_users_by_an_event_that_looks_l
     server: Server, cookies: dict[str, dict[str, str]]
 ) -> None:
     """With a cookie that no longer counts, of an account whose password is a new one since."""
-    server.command("accounts", "cas", "--password-stdin", said=PASSWORD)
+    manage(server.script.parent, "accounts", "cas", "--password-stdin", said=PASSWORD)
     async with make_client(server) as cas:
         answer = await cas.post("/login", data={"username": "cas", "password": PASSWORD})
         stolen = dict(answer.cookies)
     async with connect(server, stolen) as chat:
         await chat.say(f"{SECRET} wish")
         thread = (await chat.wait("first_interaction"))["thread_id"]
-    server.command("accounts", "cas", "--password-stdin", said=f"{PASSWORD}!")
+    manage(server.script.parent, "accounts", "cas", "--password-stdin", said=f"{PASSWORD}!")
     async with make_client(server, stolen) as late:
         deadline = time.monotonic() + 30
         while (await late.get("/user")).status_code != 401:
@@ -581,7 +460,7 @@ async def test_what_chainlits_own_page_would_not_send_is_its_senders_mistake(
     routes = [(method, path) for method, path, access in TABLE if access is Access.USER and path.startswith("/project")]
     routes = [("POST", "/set-session-cookie"), *(route for route in routes if route[0] not in ("GET", "*"))]
     assert len(routes) >= 5
-    log = (server.folder / "server.log").stat().st_size
+    before = len(server.said)
     async with make_client(server, cookies["ben"]) as ben, connect(server, cookies["ben"]) as chat:
         for method, path in routes:
             for body in (*NOT_JSON, *NO_OBJECT, *UNFIT):
@@ -605,14 +484,14 @@ async def test_what_chainlits_own_page_would_not_send_is_its_senders_mistake(
         assert (
             await ben.post("/project/action", json={"sessionId": chat.session, "action": action})
         ).status_code == 200
-    assert "Traceback" not in (server.folder / "server.log").read_text()[log:]
+    assert "Traceback" not in server.said[before:]
 
 
 # Limits. The last ones, since what they use up is missing to others.
 
 
 async def test_an_api_key_works_is_limited_and_ends(server: Server, cookies: dict[str, dict[str, str]]) -> None:
-    key = server.command("keys", "add", "ci", "--account", "ann")
+    key = manage(server.script.parent, "keys", "add", "ci", "--account", "ann")
     async with make_client(server) as program, anns(server, cookies) as its:
         bearer = {"Authorization": f"Bearer {key}"}
         answer = await program.post("/generate_html", json={"prompt": "x"}, headers=bearer)
@@ -626,7 +505,7 @@ async def test_an_api_key_works_is_limited_and_ends(server: Server, cookies: dic
         refused = await program.get("/models", headers=bearer)
         assert refused.json()["code"] == "too_many_requests"
         assert 1 <= int(refused.headers["retry-after"]) <= 2
-        server.command("keys", "revoke", key.split("-")[1])
+        manage(server.script.parent, "keys", "revoke", key.split("-")[1])
         assert (await program.get(f"/pages/{its.page}/source", headers=bearer)).status_code == 401
 
 

@@ -20,7 +20,7 @@ from htmlgen.errors import SharingFailed
 from htmlgen.settings import PROJECT
 from htmlgen.tunnel import Tunnel
 from tests import ngrok_agent
-from tests.browser.server import free_port, wait_for
+from tests.server import free_port, wait_for
 
 TOKEN = "2abcDEFghiJKLmnoPQRstuVWXyz_1234567890abcdefghij"
 

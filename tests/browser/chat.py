@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Frame, Page, TimeoutError, expect
 
-from tests.browser.server import Server, rows
+from tests.server import Server, rows
 
 expect.set_options(timeout=20_000)  # two busy cores
 

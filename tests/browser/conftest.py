@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.chat import Tab, new_context, open_chat
-from tests.browser.server import AppServer, Server, run_server
+from tests.server import AppServer, Server, run_server
 
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",  # tests run as root in containers

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.browser.server import Server
+from tests.server import Server
 
 HEAD = "<!DOCTYPE html>\n<html>\n<head>\n<title>Sunny Crumb</title>\n<style>h1 { color: #b5651d; }</style>\n</head>\n<body>\n"
 

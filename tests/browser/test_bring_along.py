@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.chat import DESKTOP, PHONE, attach, close_pane, versions
 from tests.browser.script import page, play
-from tests.browser.server import Server
+from tests.server import Server
 
 PAGE = "<!DOCTYPE html>\n<html><head><title>Brought along</title></head>\n<body><h1>Mine</h1></body></html>"
 

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.browser.chat import growth, same_as_loaded_at_once
 from tests.browser.script import document, tokens
-from tests.browser.server import Server
+from tests.server import Server
 
 
 def test_the_page_draws_itself_while_it_is_written_and_is_never_reloaded(scripted: Server, tabs: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from playwright.sync_api import expect
 
 from tests.browser.script import HEAD, document, tokens
-from tests.browser.server import Server
+from tests.server import Server
 
 
 def test_nothing_is_loaded_from_elsewhere(scripted: Server, tabs: Any) -> None:

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.chat import DESKTOP, PHONE, chat_id, close_pane, tools, versions
 from tests.browser.script import page, play
-from tests.browser.server import Server, left_of
+from tests.server import Server, left_of
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE])

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from tests.browser.chat import DESKTOP, tools
 from tests.browser.script import document, tokens
-from tests.browser.server import ROOT, rows, run_server
+from tests.server import ROOT, rows, run_server
 
 MINUTES = 60
 

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.chat import DESKTOP, PHONE, close_pane, versions
 from tests.browser.script import page, play
-from tests.browser.server import Server, rows
+from tests.server import Server, rows
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE])

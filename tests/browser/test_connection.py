@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.browser.chat import DESKTOP, chat_id, disconnect, tools, versions
 from tests.browser.script import document, page, play, tokens
-from tests.browser.server import Server, run_server, wait_for
+from tests.server import Server, run_server, wait_for
 
 
 def test_a_killed_server_gives_the_chat_back(tmp_path: Path, tabs: Any) -> None:

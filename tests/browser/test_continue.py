@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from tests.browser.chat import same_as_loaded_at_once
 from tests.browser.script import document, tokens
-from tests.browser.server import Server
+from tests.server import Server
 
 
 def test_a_cut_page_says_so_and_continues_from_the_exact_cut(scripted: Server, tabs: Any) -> None:

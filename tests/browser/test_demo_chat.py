@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.chat import same_as_loaded_at_once
-from tests.browser.server import Server, run_server
+from tests.server import Server, run_server
 
 SLOW = 300
 """Seconds for a page of the demo model, which takes five alone on a machine."""

@@ -29,7 +29,7 @@ from htmlgen.publish import make_publishing, publish
 from htmlgen.store import Store
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, find_chromium
 from tests.browser.hostile import AHEAD, APP, LEAVING, REQUESTS, TAKE, TAKE_FROM_OPENER, Listener, write_page
-from tests.browser.server import AppServer
+from tests.server import AppServer
 
 PRIVATE = ["--disable-background-networking"]
 """What Playwright adds that keeps a browser from fetching ahead."""

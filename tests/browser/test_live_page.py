@@ -17,7 +17,7 @@ from htmlgen.isolation import page_headers
 from htmlgen.origin import protect
 from htmlgen.page import LivePage, PageShelf
 from htmlgen.preview import make_preview
-from tests.browser.server import AppServer
+from tests.server import AppServer
 
 PARENT = """<!DOCTYPE html>
 <html><head><title>The app</title><style>body { margin: 0 } iframe { width: 600px; height: 400px; border: 0 }</style></head>

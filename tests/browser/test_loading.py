@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.script import document, tokens
-from tests.browser.server import Server, run_server
+from tests.server import Server, run_server
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from htmlgen.database import connect, migrate
 from tests.browser.axe import serious
 from tests.browser.chat import DESKTOP, PHONE
 from tests.browser.script import document, tokens
-from tests.browser.server import Server, run_server
+from tests.server import Server, run_server
 
 PASSWORD = "correct horse battery"
 

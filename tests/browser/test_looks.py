@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from tests.browser.axe import serious
 from tests.browser.chat import DESKTOP, PHONE, close_pane, tools
 from tests.browser.script import document, page, play, tokens
-from tests.browser.server import Server
+from tests.server import Server
 
 
 def test_the_welcome_screen_is_the_projects_own(scripted: Server, tabs: Any) -> None:

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.browser.chat import DESKTOP, chat_id, tools
 from tests.browser.script import document, page, tokens
-from tests.browser.server import Server, run_server
+from tests.server import Server, run_server
 
 
 def kill(server: Server) -> None:

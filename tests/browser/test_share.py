@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from tests import ngrok_agent
-from tests.browser.server import ROOT, free_port, wait_for
+from tests.server import ROOT, free_port, wait_for
 
 TOKEN = "2abcDEFghiJKLmnoPQRstuVWXyz_1234567890abcdefghij"
 PAGE = (

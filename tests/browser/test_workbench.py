@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.browser.chat import DESKTOP, PHONE, Tab, close_pane, tools, versions
 from tests.browser.script import document, page, play, tokens
-from tests.browser.server import Server, rows
+from tests.server import Server, rows
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE])

@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from htmlgen.origin import protect
 from htmlgen.page import LivePage, PageShelf
 from htmlgen.preview import make_preview
-from tests.browser.server import ROOT, AppServer
+from tests.server import ROOT, AppServer
 
 PUBLIC = ROOT / "public"
 THEME = json.loads((PUBLIC / "theme.json").read_text())["variables"]

@@ -19,7 +19,7 @@ import httpx
 import uvicorn
 
 T = TypeVar("T")
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def free_port() -> int:
@@ -103,7 +103,13 @@ class Server:
 
     @property
     def log(self) -> Path:
+        """What its engine was asked."""
         return Path(f"{self.script}.log")
+
+    @property
+    def said(self) -> str:
+        """What it has printed."""
+        return (self.script.parent / "server.log").read_text()
 
     @property
     def requests(self) -> list[dict[str, Any]]:
@@ -114,23 +120,30 @@ class Server:
         return httpx.get(f"{self.url}/pages/{page_id}/source", trust_env=False).text
 
 
-def run_server(folder: Path, target: str, *, wait: bool = True, script: Any = None, **env: str) -> Iterator[Server]:
-    """`chainlit run target`, as a user would; until it answers /ready if `wait`, else until it answers at all."""
-    port = free_port()
-    path = folder / "script.json"
-    path.write_text(json.dumps(script or {"chunks": []}))
-    names = {
-        "HTMLGEN_SCRIPT": str(path),
+def environment(folder: Path) -> dict[str, str]:
+    """What a server is started with whose files are in `folder`: none of the settings of who runs the tests."""
+    given = {
+        name: text for name, text in os.environ.items() if not name.startswith(("HTMLGEN_", "CHAINLIT_", "OAUTH_"))
+    }
+    return {
+        **given,
+        "HTMLGEN_SCRIPT": str(folder / "script.json"),
         "HTMLGEN_DATA": str(folder / "data"),
         # Cookies know no ports, so one that a server of these tests has set goes to all of them.
-        "CHAINLIT_AUTH_SECRET": "the browser tests' own secret, for all of their servers",
+        "CHAINLIT_AUTH_SECRET": "the tests' own secret, for all of their servers",
         "OMP_NUM_THREADS": "1",
         "HF_HUB_OFFLINE": "1",
-        **env,
     }
+
+
+def run_server(folder: Path, target: str, *, wait: bool = True, script: Any = None, **env: str) -> Iterator[Server]:
+    """`chainlit run target`, as a user would; until it answers /ready if `wait`, else until it answers at all."""
+    port, path = free_port(), folder / "script.json"
+    path.write_text(json.dumps(script or {"chunks": []}))
+    names = environment(folder) | env
     with (folder / "server.log").open("w") as log:
         command = [sys.executable, "-m", "chainlit", "run", target, "--headless", "--port", str(port)]
-        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **names}, stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=ROOT, env=names, stdout=log, stderr=log)
     try:
         url = f"http://localhost:{port}"
         deadline = time.monotonic() + 180
