@@ -29,8 +29,8 @@ window.htmlgen = {
   pane: import("./pane/pane.js"),
   follow,
 
-  // What the chat's messages know about pages: {title, outcome}. They learn it at a page's end, and new props from the
-  // server would open a pane that somebody closed.
+  // What the chat's messages know about pages: {title, outcome, size}. They learn it at a page's end, and new props from
+  // the server would open a pane that somebody closed.
   names: new (class extends EventTarget {
     known = new Map()
 
@@ -39,7 +39,7 @@ window.htmlgen = {
     }
 
     learn(page, facts) {
-      this.known.set(page, facts)
+      this.known.set(page, { ...this.known.get(page), ...facts })
       this.dispatchEvent(new Event("change"))
     }
   })(),

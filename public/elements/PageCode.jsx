@@ -37,6 +37,7 @@ function PageCode({ page, part, version, title, writing, facts, apiClient, callA
           view.flush()
           if (live.current) live.current.textContent = sizeOf(counted.bytes)
           setEnd(how)
+          window.htmlgen.names.learn(page, { size: counted.bytes })
         },
       })
     })

@@ -166,6 +166,11 @@ export class Pane {
     return state && state !== "writing" ? state : this.host.names.get(page)?.outcome || ""
   }
 
+  // Nor does the list know how large the newest page has become.
+  sized(version) {
+    return { ...version, size: version.size || this.host.names.get(version.page)?.size }
+  }
+
   render() {
     const { entry, versions, writing, state } = this
     const title =
@@ -228,11 +233,11 @@ export class Pane {
     this.newNotice.hidden = !this.draft || this.props.page === this.draft.page
     say(this.newText, "A new version is there. Your changes to this one are not saved.")
     const listed = versions.map((version) => ({
-      ...version,
+      ...this.sized(version),
       state: this.ended(version) || (busy && version.page === this.props.page ? "writing" : ""),
     }))
     this.versionList.update(listed, this.shown, Boolean(this.draft) || busy)
-    say(this.facts, [`v${entry.number}`, entry.instruction, ...factsOf(entry)].filter(Boolean).join(" · "))
+    say(this.facts, [`v${entry.number}`, entry.instruction, ...factsOf(this.sized(entry))].filter(Boolean).join(" · "))
     set(this.facts, "title", entry.instruction ?? "")
     this.votes.update(
       this.shown,

@@ -30,6 +30,7 @@ def test_the_page_draws_itself_while_it_is_written_and_is_never_reloaded(scripte
         r"Finished [\d,]+ tokens \d+ tokens/s first after \d+\.\d s [\d,]+ left before the limit [\d.]+ KB", facts
     ), facts
     expect(tab.page.get_by_text("Here is your page:")).to_be_visible()
+    expect(tab.page.locator(".pv-facts")).to_contain_text(re.compile(r"[\d.]+ KB"))
     assert tab.frame() == frame
     assert tab.console.count("the script ran") == 1
     assert frame.evaluate("document.body.dataset.born") == "once"

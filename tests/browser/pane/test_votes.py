@@ -23,7 +23,7 @@ def test_the_dot_tells_how_a_page_ended(desk: PaneTab) -> None:
         looks.add(dot.evaluate(read))
     assert len(looks) == 4
     page = desk.app.new("<p>x", finish=False)
-    desk.update(page, writing=True, versions=[version(page, 1, "x", state="writing")])
+    desk.update(page, writing=True, versions=[version(page, 1, "x", state="writing", size=0)])
     expect(dot).to_have_attribute("aria-label", "Being written")
     listed = desk.page.locator(".vl-facts")
     expect(listed).to_contain_text("Being written")
@@ -33,6 +33,9 @@ def test_the_dot_tells_how_a_page_ended(desk: PaneTab) -> None:
     desk.page.evaluate("page => htmlgen.names.learn(page, { title: 'Its own name', outcome: 'stopped' })", page.id)
     expect(dot).to_have_attribute("aria-label", "Stopped")
     expect(listed).to_contain_text("Stopped")  # the server's list is as old as the page's beginning
+    desk.page.evaluate("page => htmlgen.names.learn(page, { size: 2000 })", page.id)
+    expect(listed).to_contain_text(" · 2.0 KB · ")
+    expect(desk.page.locator(".pv-facts")).to_contain_text("2.0 KB")
     expect(desk.page.locator(".pv-title")).to_have_text("Its own name")
 
 
