@@ -12,6 +12,7 @@ from chainlit.types import ThreadDict
 from chat import turn
 from chat.bodies import read_bodies
 from chat.conversation import Chat
+from chat.events import read_events
 from chat.history import History, bring_back, leave
 from chat.link import lock_if_shared, open_link
 from chat.login import lock
@@ -129,6 +130,7 @@ async def on_chat_start() -> None:
 
 
 on_reconnect(greet, current_chat)
+read_events()
 
 
 @cl.on_chat_resume

@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chat.login import is_uuid
+from chat.events import is_uuid
 from htmlgen.errors import RequestError
 from htmlgen.problems import InvalidBody, NotJson, problem_response, read_validation_error
 

@@ -6,7 +6,6 @@ auth = lock(settings)       # while app.py is imported: Chainlit looks at the ca
 import asyncio
 import logging
 import os
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -53,7 +52,6 @@ def lock(settings: Settings, engine: Callable[[], AsyncEngine]) -> Auth:
     except HtmlgenError as error:
         raise SystemExit(f"\n{error}\n") from None
     _offer(auth)
-    _check_connections()
     # The last one added is the first that a request meets: names and origins before who asks.
     admit(chainlit.server.app, auth, socket_owner=_owner_of_socket, root_path=config.run.root_path)
     protect(chainlit.server.app, auth.hosts)
@@ -105,35 +103,6 @@ def _offer(auth: Auth) -> None:
             if False in (raw_user_data.get("email_verified"), raw_user_data.get("verified_email")):
                 return None
             return _user(await auth.oauth_session(provider_id, default_app_user.identifier or ""))
-
-
-def _check_connections() -> None:
-    """Takes only UUIDs for the ids that a browser makes up when it connects.
-
-    Chainlit 2.12 makes a folder's name of the session's id, writes uploads there, and deletes it with all that is in it when the
-    session ends: "../htmlgen" or "/home" would do as well.
-
-    And only a connection's own beginning is one: python-socketio calls the same handler for an event that a browser names
-    "connect", with a request of the browser's making. Chainlit looks at that one's cookie less closely than the gate does.
-    """
-    sio = chainlit.server.sio
-    connect = sio.handlers["/"]["connect"]
-
-    async def checked(sid: str, environ: Any = None, auth: Any = None, *_: Any) -> Any:
-        if environ is None or environ is not sio.get_environ(sid):
-            log.warning("A connection that has begun said that it begins; that is ignored.")
-            return False
-        if not isinstance(auth, dict) or not is_uuid(auth.get("sessionId")):
-            raise ConnectionRefusedError("The session's id is not a UUID.")
-        if auth.get("threadId") and not is_uuid(auth["threadId"]):
-            raise ConnectionRefusedError("The chat's id is not a UUID.")
-        return await connect(sid, environ, auth)
-
-    sio.on("connect", handler=checked)
-
-
-def is_uuid(text: Any) -> bool:
-    return isinstance(text, str) and bool(re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text))
 
 
 def _user(session: Session | None) -> cl.User | None:

@@ -442,6 +442,11 @@ async def test_a_connection_cannot_become_another_users_by_an_event_that_looks_l
         await chat.say("mine")  # it is connected as before
 
 
+EVENTS = [
+    *("connect", "connection_successful", "clear_session", "client_message", "edit_message", "stop"),
+    *("chat_settings_change", "chat_settings_edit", "message_favorite", "fetch_favorites", "window_message"),
+    *("audio_start", "audio_chunk", "audio_end", "no_such_event"),
+]
 NOT_JSON = [b"", b"nope", b"{", b"\xff\xfe", b"[" * 50_000, b"session_id=x", b"1" * 5_000]
 NO_OBJECT = [b"[]", b"null", b"1", b'"x"', b"NaN"]
 HALF = (
@@ -484,6 +489,40 @@ async def test_what_chainlits_own_page_would_not_send_is_its_senders_mistake(
         assert (
             await ben.post("/project/action", json={"sessionId": chat.session, "action": action})
         ).status_code == 200
+    assert "Traceback" not in server.said[before:]
+
+
+ODD = [
+    None,
+    1,
+    "x",
+    [],
+    {},
+    {"message": None},
+    {"message": {}},
+    {"message": {"id": [], "output": {}}},
+    {"\ud800": "\ud800"},
+]
+
+
+async def test_events_that_chainlits_own_page_would_not_send_are_ignored(
+    server: Server, cookies: dict[str, dict[str, str]]
+) -> None:
+    before = len(server.said)
+    async with connect(server, cookies["ben"]) as chat:
+        for event in EVENTS:
+            await chat.socket.emit(event)
+            for odd in (*ODD, ("x", "y"), ({}, {})):
+                await chat.socket.emit(event, odd)
+        unknown = {"id": str(uuid.uuid4()), "output": "another wish"}
+        await chat.socket.emit("edit_message", {"message": unknown})
+        await asyncio.sleep(0.5)
+        write(server, HTML)
+        await chat.say("mine")  # it is connected as before
+    for auth in ({"userEnv": "nope"}, {"userEnv": "[]"}, {"clientType": 1}, {"chatProfile": {}}, {"sessionId": [1]}):
+        with pytest.raises(socketio.exceptions.ConnectionError):
+            async with connect(server, cookies["ben"], **auth):
+                pass
     assert "Traceback" not in server.said[before:]
 
 

@@ -119,8 +119,9 @@ def chat_id(tab: Tab) -> str:
 
 
 def close_pane(tab: Tab) -> None:
-    """On a phone the pane lies over the chat."""
+    """On a phone the pane lies over the chat, a moment after the page that opens it has begun."""
     if tab.page.viewport_size and tab.page.viewport_size["width"] < 768:
+        expect(tab.page.locator("iframe.pv-frame")).to_be_visible()
         tab.page.keyboard.press("Escape")
         expect(tab.page.locator("iframe.pv-frame")).to_have_count(0)
 
