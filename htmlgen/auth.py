@@ -159,6 +159,13 @@ def load_secret(data: Path) -> str:
     return secret
 
 
+COOKIE_NAME = os.environ.get("CHAINLIT_AUTH_COOKIE_NAME", "access_token")
+
+
+def _session_cookie(headers: Mapping[str, str]) -> str | None:
+    return cookie_parser(headers.get("cookie", "")).get(COOKIE_NAME)
+
+
 class Auth:
     """Knows everybody who may come in. Belongs to one event loop."""
 
@@ -227,10 +234,28 @@ class Auth:
             return await self._by_key(credentials.strip())
         if not self.login_required:
             return LOCAL if self._is_local(headers, client_host) else None
-        cookie = cookie_parser(headers.get("cookie", "")).get(
-            os.environ.get("CHAINLIT_AUTH_COOKIE_NAME", "access_token")
-        )
+        cookie = _session_cookie(headers)
         return await self._by_cookie(cookie) if cookie else None
+
+    async def visible_cookies(self, headers: Mapping[str, str], user: User) -> str:
+        """The cookie header without any session but this user's own.
+
+        Chainlit looks at cookies by itself, whatever a key or the address said, and knows less of what ends a session.
+        """
+        kept, session = [], _session_cookie(headers)
+        for part in headers.get("cookie", "").split(";"):
+            name = part.partition("=")[0].strip()
+            if (
+                part.strip() and name != COOKIE_NAME and not name.startswith(f"{COOKIE_NAME}_")
+            ):  # a long one comes in pieces
+                kept.append(part.strip())
+        if session and user.key is None:
+            whose = (
+                user if self.login_required else await self._by_cookie(session)
+            )  # the local user needs none to come in
+            if whose is not None and whose.name == user.name:
+                kept.append(f"{COOKIE_NAME}={session}")
+        return "; ".join(kept)
 
     def _is_local(self, headers: Mapping[str, str], client_host: str | None) -> bool:
         return (

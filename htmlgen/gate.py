@@ -76,6 +76,7 @@ class Gate:
             return await self._refuse(error, scope, Headers(scope=scope), receive, send)
         if self.root_path and path.startswith(f"{self.root_path}/"):
             path = path[len(self.root_path) :]
+        _join_cookies(scope)
         headers = Headers(scope=scope)
         access = classify(scope.get("method", "GET"), path)
         try:
@@ -88,6 +89,8 @@ class Gate:
         except ValueError:
             return await Response("Content-Length is not a number.", 400)(scope, receive, send)
         set_visitor(user)
+        if user is not None and "cookie" in headers:
+            _set_cookies(scope, await self.auth.visible_cookies(headers, user))
         scope.setdefault("state", {})["user"] = user
         if scope["type"] == "websocket":
             return await self.app(scope, self._watch(headers, scope, receive), send)
@@ -210,6 +213,18 @@ class Gate:
                 raise
         if too_long and not started:
             await problem_response(BodyTooLarge(limit))(scope, receive, send)
+
+
+def _join_cookies(scope: Scope) -> None:
+    """One cookie header, as browsers send it: of several, everybody who reads them might take another one."""
+    cookies = Headers(scope=scope).getlist("cookie")
+    if len(cookies) > 1:
+        _set_cookies(scope, "; ".join(cookies))
+
+
+def _set_cookies(scope: Scope, cookies: str) -> None:
+    others = [(name, value) for name, value in scope["headers"] if name != b"cookie"]
+    scope["headers"] = [*others, (b"cookie", cookies.encode("latin-1"))] if cookies else others
 
 
 def _is_too_long(path: str) -> bool:

@@ -12,11 +12,14 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from htmlgen.auth import Auth, User, current_user, owns, visitor
+from htmlgen.accounts import Accounts
+from htmlgen.auth import LOCAL, Auth, User, current_user, owns, set_visitor, visitor
 from htmlgen.errors import StorageFailed, Unauthorized
 from htmlgen.gate import LOGIN_TRIES, SMALL_BODY, admit
+from htmlgen.keys import ApiKeys
 from htmlgen.ratelimit import MAX_BUCKETS, RateLimit, network_of
 from htmlgen.settings import Settings
+from htmlgen.store import Store
 from tests.test_auth import SECRET, cookie_of
 
 PASSWORD = "correct horse battery"
@@ -26,6 +29,10 @@ async def who(request: Request) -> Response:
     user = await current_user(request)
     assert visitor() == user
     return JSONResponse({"name": user.name, "local": user.local, "hers": owns(request, "ann")})
+
+
+async def cookie_header(request: Request) -> Response:
+    return PlainTextResponse("\n".join(request.headers.getlist("cookie")))
 
 
 async def size(request: Request) -> Response:
@@ -59,6 +66,7 @@ def make_app(auth: Auth, **options: Any) -> Starlette:
             Route("/user", who),
             Route("/ready", cookies),
             Route("/models", who),
+            Route("/v1/models", cookie_header),
             Route("/login", size, methods=["POST"]),
             Route("/publications", size, methods=["POST"]),
             Route("/pages/{id}/draft", size, methods=["POST"]),
@@ -105,6 +113,44 @@ async def test_who_logged_in_is_known_inside_and_a_stranger_is_not_let_in() -> N
     assert client.get("/user", headers={"accept": "text/html,*/*"}).headers["location"] == "/login"
     assert client.get("/ready").status_code == 200
     assert client.put("/feedback", headers=await log_in(auth)).status_code == 404
+
+
+async def test_nothing_behind_the_gate_sees_another_session_than_the_users_own(store: Store) -> None:
+    """Chainlit would take it for who asks, after an account's end too: it does not know what a session rests on."""
+    accounts, keys = Accounts(lambda: store.engine), ApiKeys(lambda: store.engine)
+    for name in ("ann", "bob"):
+        await accounts.set(name, PASSWORD)
+    settings = Settings(_env_file=None, password=None)
+    auth = Auth(settings, secret=SECRET, accounts=accounts, keys=keys, has_accounts=True)
+    anns, bobs = [cookie_of(await auth.log_in(name, PASSWORD))["cookie"].split("; ")[1] for name in ("ann", "bob")]
+    key = await keys.add("ci", "ann")
+    await accounts.disable("bob")
+    accounts._seen.clear()
+    transport = httpx.ASGITransport(make_app(auth), client=("203.0.113.9", 5))
+    client = httpx.AsyncClient(transport=transport, base_url="http://localhost")
+
+    async def seen(*cookies: str, **headers: str) -> str:
+        sent = [*(("cookie", cookie) for cookie in cookies), *headers.items()]
+        answer = await client.get("/v1/models", headers=sent)
+        return answer.text if answer.status_code == 200 else f"{answer.status_code}"
+
+    assert await seen(f"x=y; {anns}") == f"x=y; {anns}"
+    assert await seen(f"x=y; {bobs}") == "401"
+    assert await seen(f"x=y; {bobs}; access_token_0=a", authorization=f"Bearer {key}") == "x=y"
+    assert await seen(anns, authorization=f"Bearer {key}") == "", "a key is no browser"
+    assert await seen(anns, bobs) == await seen(f"{anns}; {bobs}") == "401"
+    assert await seen(bobs, "x=y", anns) == await seen(f"{bobs}; x=y; access_token_1=b; {anns}") == f"x=y; {anns}"
+
+
+async def test_a_log_in_of_an_earlier_start_does_not_make_the_local_user_two() -> None:
+    """With HTMLGEN_PASSWORD yesterday, without today: pages were another's than the chat that made them."""
+    yesterdays = (await log_in(make_auth()))["cookie"]
+    auth = make_auth(password=None)
+    set_visitor(LOCAL)
+    own = cookie_of(await auth.local_session())["cookie"]
+    client = client_of(make_app(auth))
+    assert client.get("/v1/models", headers={"cookie": yesterdays}).text == "a=b"
+    assert client.get("/v1/models", headers={"cookie": own}).text == own
 
 
 async def test_without_a_gate_nobody_is_known() -> None:
