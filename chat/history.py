@@ -181,18 +181,15 @@ class History(SQLAlchemyDataLayer):
 
     async def create_step(self, step_dict: Any) -> None:
         # The browser makes up the id of what its user says, and Chainlit writes over whatever has that id.
-        if await self._is_in_another_chat(step_dict["id"], step_dict["threadId"]):
-            log.warning("A message with the id of one in another chat is not saved.")
-            return
-        async with self._writing:
-            if not self._is_deleted(step_dict["threadId"]):
+        async with self._writing:  # before anything is read, or what comes later would overtake this
+            if self._is_deleted(step_dict["threadId"]):
+                return
+            query = 'SELECT id FROM steps WHERE id = :id AND "threadId" <> :chat'
+            elsewhere = await self.execute_sql(query, {"id": step_dict["id"], "chat": step_dict["threadId"]})
+            if elsewhere:
+                log.warning("A message with the id of one in another chat is not saved.")
+            elif elsewhere is not None:  # None: the database cannot be read, which has been told
                 await super().create_step(dict(step_dict))
-
-    async def _is_in_another_chat(self, step_id: str, chat: str) -> bool:
-        query = select(steps.c.id).where(steps.c.id == step_id, steps.c.threadId != chat)
-        with storage(NOT_SAVED):
-            async with self.engine.connect() as connection:
-                return (await connection.execute(query)).first() is not None
 
     async def update_step(self, step_dict: Any) -> None:
         await self.create_step(step_dict)

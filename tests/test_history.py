@@ -1,5 +1,6 @@
 """The chat's history over the store: what Chainlit writes by hand-made SQL is safe, and deleting a chat deletes its pages."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any, cast
 from unittest.mock import AsyncMock, MagicMock
@@ -127,6 +128,28 @@ async def test_a_dropped_connection_does_not_take_a_new_page_back(
     chat.panel.change = chat.pane.element = MagicMock()
     await bring_back(chat, cast(ThreadDict, {"steps": [], "elements": []}))
     assert chat.page_id == (page.id if current else None)
+
+
+async def test_messages_are_as_they_were_last_whatever_overtakes_what(history: History, tab: WebsocketSession) -> None:
+    """Chainlit starts each write in a task of its own, and waits for none."""
+    init_ws_context(tab)
+    await history.update_thread("chat", name="A chat")
+    step = {
+        "id": "step",
+        "threadId": "chat",
+        "type": "assistant_message",
+        "name": "x",
+        "streaming": False,
+        "createdAt": "2026-01-01T00:00:00Z",
+    }
+    for number in range(30):
+        first, last = ({**step, "id": f"{number}", "output": output} for output in ("first", "last"))
+        await asyncio.gather(history.create_step(first), history.update_step(last))
+        gone = {**step, "id": f"gone {number}", "output": "Reading your request…"}
+        await asyncio.gather(history.create_step(gone), history.delete_step(gone["id"]))
+    thread = await history.get_thread("chat")
+    assert thread is not None
+    assert [kept["output"] for kept in thread["steps"]] == ["last"] * 30
 
 
 async def test_outside_of_a_chat_a_database_that_refuses_is_an_error(history: History) -> None:
