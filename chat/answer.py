@@ -14,6 +14,7 @@ from chat.pane import complain, offer_commands
 from htmlgen.engine import GenerationRequest
 from htmlgen.errors import HtmlgenError, StorageFailed
 from htmlgen.page import LivePage
+from htmlgen.schema import storable
 from htmlgen.store import Version
 from htmlgen.studio import Event, Finished, PageOpened, Preparing, Progress, Prose, Queued, Started
 
@@ -94,7 +95,9 @@ class Answer:
             version = None if self.page is None else await self.chat.store.version(self.page.id)
         except StorageFailed:
             return False
-        self.text = "" if version is None else version.text
+        if version is None or self.page is None or version.html != storable(self.page.html):
+            return False  # the end of it could not be saved
+        self.text = version.text
         return bool(self.text)
 
     async def wait_ready(self) -> None:
@@ -318,10 +321,10 @@ class Answer:
         return answer
 
     async def prepare(self, version: Version) -> None:
-        """Makes an answer of an earlier session ready to be continued."""
+        """Makes an answer ready to be continued, from where its page stands by now: another tab may have gone on with it."""
         if self.request is None:
             self.request = await self.chat.request_like(version)
-            self.text = version.text
+        self.text, self.page = version.text, await self.chat.page(version.id)
 
 
 def _element(kept: dict[str, Any]) -> cl.CustomElement:

@@ -120,9 +120,10 @@ class PageShelf:
 
     def new(self, owner: str = "local") -> LivePage:
         """An empty page with an id of its own."""
-        return self._keep(LivePage(owner))
+        return self.keep(LivePage(owner))
 
-    def _keep(self, page: LivePage) -> LivePage:
+    def keep(self, page: LivePage) -> LivePage:
+        """Puts a page on the shelf, in place of what has its id there."""
         self._pages[page.id] = page
         surplus = len(self._pages) - self.max_pages
         if surplus > 0:
@@ -159,7 +160,7 @@ class PageShelf:
         page.append(version.html)
         page.finish(_FINISH_REASONS.get(version.state))
         # One that another process is writing right now is not kept: it would stay as it is at this moment.
-        return page if version.state == "writing" else self._keep(page)
+        return page if version.state == "writing" else self.keep(page)
 
     def forget(self, page_id: str) -> None:
         """Takes a page off the shelf, when its chat is deleted. Readers that have it open read it to its end."""

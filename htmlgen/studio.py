@@ -255,6 +255,7 @@ class Studio:
         already = 0 if page is None else len(page.html)
         if page is not None:
             page.reopen()
+            self.shelf.keep(page)  # it may have been dropped, and read from the store again as it was
         failed = False
         reason: FinishReason = "cancelled"  # what stands if this generator is closed before its end
         usage: Usage | None = None

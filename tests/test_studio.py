@@ -402,6 +402,20 @@ async def test_continuing_from_any_cut_gives_the_page_of_an_uncut_run(text: str,
         assert second.text == text
 
 
+async def test_a_page_that_left_the_shelf_comes_back_when_it_is_continued() -> None:
+    studio = await ready(ScriptedEngine(DOCUMENT), max_pages=1)
+    first = (await collect(studio, ask(sampling=limited(3))))[-1]
+    assert isinstance(first, Finished)
+    assert first.page is not None
+    stale = LivePage(first.page.owner, first.page.id)
+    stale.append(first.page.html)
+    stale.finish("length")
+    studio.shelf.new().finish("stop")
+    studio.shelf.keep(stale)  # as a reader has it who came meanwhile
+    await collect(studio, ask(prefix=first.text), page=first.page)
+    assert studio.shelf.get(first.page.id).html == "".join(DOCUMENT)
+
+
 async def test_a_page_is_not_continued_while_it_is_being_written() -> None:
     studio = await ready(ScriptedEngine(DOCUMENT, delay=0.005))
     client = Client(studio)
