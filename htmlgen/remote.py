@@ -307,21 +307,32 @@ class RemoteEngine:
     async def _ask(
         self, request: GenerationRequest, model: str, prompt_tokens: int | None
     ) -> AsyncGenerator[Piece, None]:
-        """Pieces of the answer. A server that counts prompt and page together is asked again for a page that fits."""
+        """Pieces of the answer. A server that counts prompt and page together is asked again for a page that fits.
+
+        Raises:
+            GenerationFailed: the server ran out of room in the middle, which nothing that was sent can be taken back for.
+        """
         assert self._way is not None
         limit, context = request.sampling.max_new_tokens, self._context(model)
         if prompt_tokens is not None and context is not None:
             if prompt_tokens >= context:
                 raise PromptTooLong(prompt_tokens, context - 1, has_page=request.page is not None)
             limit = min(limit, context - prompt_tokens)
+        began = False
         while True:
             try:
                 body = self._body(self._way, request, model, limit, stream=True)
                 async with aclosing(self._client.stream(self._way.path, body)) as pieces:
                     async for piece in pieces:
+                        began = began or bool(piece.text)
                         yield piece
                 return
             except ContextExceeded as full:
+                if began:
+                    raise GenerationFailed(
+                        "The server ran out of room in the middle of this page. Shorten the request, or start a new chat to drop the "
+                        "current page; the server's log has the details."
+                    ) from full
                 limit = _smaller(limit, full)
 
     def _context(self, model: str) -> int | None:

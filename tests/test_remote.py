@@ -394,6 +394,16 @@ class TestRoom:
             with pytest.raises(PromptTooLong, match=r"5,000 tokens long and this model has room for 4,095"):
                 await read(engine)
 
+    async def test_a_context_that_fills_up_in_the_middle_does_not_begin_the_page_anew(self) -> None:
+        full = event({"error": {"message": "Context size has been exceeded.", "code": 500}})
+        server = ScriptedServer(raw(piece("<p>half"), full), stream("<p>half"))
+        async with loaded(server) as engine:
+            deltas = engine.stream(GenerationRequest("x", sampling=Sampling(max_new_tokens=1000)))
+            assert (await anext(deltas)).text == "<p>half"
+            with pytest.raises(GenerationFailed, match="ran out of room"):
+                await anext(deltas)
+        assert len(server.requests) == 1
+
     async def test_without_numbers_it_asks_for_half_until_too_little_is_left(self) -> None:
         server = ScriptedServer(refusal(400, "the context window is full"))
         async with loaded(server) as engine:
