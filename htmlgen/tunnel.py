@@ -232,8 +232,8 @@ class Tunnel:
                 if self._closing.is_set():
                     return
                 if any(f"ERR_NGROK_{code})" in str(error) for code in FINAL):
+                    self.close()  # its agent may still run, and the folder has the token
                     self._change("lost", f"Sharing has ended. {error} The studio still runs at {self.upstream}.")
-                    self._closing.set()
                     return
                 if str(error) != told:
                     self._say(f"{error} Trying again every minute until it works.")

@@ -238,7 +238,9 @@ class TestWatching:
         wait_for(15, lambda: tunnel.state == "lost", "the end is seen")
         assert said[-1].startswith("Sharing has ended. ngrok refused the token")
         assert said[-1].endswith("The studio still runs at http://127.0.0.1:9.")
+        tunnel.close()
         assert not stand_in.running()
+        assert not Path(tunnel._folder.name).exists(), "its configuration has the token"
 
     def test_a_tunnel_that_ngrok_closed_is_opened_again(
         self, stand_in: StandIn, open_tunnel: Callable[..., Tunnel], monkeypatch: pytest.MonkeyPatch
