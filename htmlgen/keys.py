@@ -16,6 +16,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from htmlgen.accounts import NAME, Accounts
 from htmlgen.auth import KEY_PREFIX
 from htmlgen.database import migrated, storage
-from htmlgen.errors import SettingsError
+from htmlgen.errors import SettingsError, StorageFailed
 from htmlgen.schema import api_keys, now
 from htmlgen.settings import load_settings
 
@@ -74,7 +75,8 @@ class ApiKeys:
         right = hmac.compare_digest(row.hash if row else "", _hash(parts[2]))
         if row is None or not right or row.revoked_at is not None:
             return None
-        await self._note(row.id)
+        with suppress(StorageFailed):  # a key that can be read is good, and the log has it
+            await self._note(row.id)
         return _read(row)
 
     async def list(self) -> list[ApiKey]:

@@ -111,6 +111,20 @@ async def test_a_key_acts_for_its_account_until_it_is_revoked(store: Store) -> N
         await door.by_key(other)
 
 
+async def test_a_key_is_good_while_the_database_cannot_be_written(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = Door(store)
+    key = await door.keys.add("ci", "local")
+    writer = sqlite3.connect(store.engine.url.database or "", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    try:
+        assert await door.by_key(key) is not None
+    finally:
+        writer.close()
+    assert not (await door.keys.list())[0].last_used_at
+
+
 @pytest.mark.parametrize(
     "change", [lambda k: k[:-1], lambda k: k + "x", lambda k: k.upper(), lambda k: k[:12] + "A" * 43, lambda k: ""]
 )
