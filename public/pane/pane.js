@@ -491,15 +491,14 @@ export class Pane {
 
   async save() {
     if (!this.draft?.dirty || this.saving) return
+    const draft = this.draft
+    const html = draft.text
     this.saving = true
     this.render()
-    const saved = await this.act(
-      "save_edit",
-      { page: this.draft.page, html: this.draft.text },
-      "Not saved; your text is still here",
-    )
+    const saved = await this.act("save_edit", { page: draft.page, html }, "Not saved; your text is still here")
     this.saving = false
-    if (saved) this.leaveDraft()
+    // What was typed meanwhile stays, and so does another draft.
+    if (saved && this.draft === draft && draft.text === html) this.leaveDraft()
     else this.render()
   }
 

@@ -135,3 +135,19 @@ def test_the_coloured_lines_are_what_was_typed_whatever_that_is(desk: PaneTab) -
         text = text[:a] + "".join(rng.choice(pieces) for _ in range(rng.randrange(4))) + text[a:]
         steps.append(text)
     assert desk.page.evaluate(check, steps) == "same"
+
+
+def test_what_is_typed_while_an_edit_is_saved_stays(desk: PaneTab) -> None:
+    page = desk.app.new("<h1>One</h1>")
+    desk.update(page)
+    desk.open("Code")
+    desk.page.locator(".pv-edit").click()
+    area = desk.page.get_by_label(EDITOR)
+    area.fill("<h1>Two</h1>")
+    desk.page.evaluate("void (window.answer = new Promise((resolve) => (window.answerNow = resolve)))")
+    desk.button("Save version").click()
+    area.fill("<h1>Two</h1><p>and more</p>")
+    desk.page.evaluate("answerNow({ success: true, response: {} })")
+    expect(desk.button("Save version")).to_be_enabled()
+    expect(area).to_have_value("<h1>Two</h1><p>and more</p>")
+    assert [asked["html"] for asked in desk.asked] == ["<h1>Two</h1>"]
