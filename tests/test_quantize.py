@@ -54,8 +54,15 @@ def test_groups_divide_the_layers(
 def test_a_folder_that_holds_something_is_not_written_into(
     pairs: Path, tiny_llama_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(command(pairs, tiny_llama_dir, tmp_path)) == 1
-    assert "is not empty" in capsys.readouterr().err
+    (tmp_path / "file").touch()
+    for out in (tmp_path, tmp_path / "file"):
+        assert main(command(pairs, tiny_llama_dir, out)) == 1
+        assert "is no empty folder" in capsys.readouterr().err
+
+
+def test_a_base_that_is_not_there_is_told(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command(pairs, Path("no/such"), tmp_path / "gptq")) == 1
+    assert "no/such" in capsys.readouterr().err
 
 
 @pytest.mark.slow

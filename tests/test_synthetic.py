@@ -17,6 +17,7 @@ from random import Random
 import pytest
 from bs4 import BeautifulSoup
 
+from htmlgen.errors import SettingsError
 from train.synthetic import PAGE_LIMIT, Pair, asks, pairs, phrasing
 from train.synthetic.catalogue import KINDS
 from train.synthetic.checker import check, kind_of
@@ -246,8 +247,15 @@ def test_command_writes_json_lines(tmp_path: Path, capsys: pytest.CaptureFixture
     reworded = [json.loads(line) for line in io.StringIO(capsys.readouterr().out)]
     assert [row["kind"] for row in reworded] == [row["kind"] for row in rows]
     assert sum(new["output"] != old["output"] for new, old in zip(reworded, rows, strict=True)) >= 3
-    for wrong in (["-n", "-1"], ["--reworded", "2"]):
-        with pytest.raises(ValueError, match=wrong[0] if wrong[0] != "-n" else "--count"):
+    nowhere = str(tmp_path / "none" / "x.jsonl")
+    for wrong in (
+        ["-n", "-1"],
+        ["--reworded", "2"],
+        ["--edits", "2"],
+        ["-o", nowhere],
+        ["--reworded", "1", "--tokenizer", nowhere],
+    ):
+        with pytest.raises(SettingsError, match=wrong[-2] if wrong[0] != "-n" else "--count"):
             run(parser.parse_args(wrong))
 
 

@@ -46,12 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     out: Path = arguments.out
-    if out.exists() and any(out.iterdir()):
-        raise SettingsError(f"{out} is not empty. Name another folder with --out.")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise SettingsError(f"{out} is no empty folder. Name another one with --out.")
     preset = find_preset(arguments.base)
+    tokenizer, context = load_tokenizer(preset)
     size = group_size(AutoConfig.from_pretrained(preset.base), arguments.group_size)
     require_packages()
-    tokenizer, context = load_tokenizer(preset)
     prompt_format = prompt_format_of(preset, None)
     split = load_split(DataConfig(path=arguments.data))
     max_length = limit(arguments.max_length, context)

@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import TextIO
 
+from htmlgen.errors import SettingsError
 from train.synthetic import CHATTY, Pair, pairs
 
 
@@ -45,17 +46,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Writes the pairs: one JSON object a line with instruction, input, output, kind, spec and copied.
 
-    Returns the exit status. Raises ValueError for a negative count or a share outside 0 to 1, OSError for a tokenizer that isn't there.
+    Returns the exit status.
+
+    Raises:
+        SettingsError: a negative count, a share outside 0 to 1, a tokenizer that isn't there, or a file that cannot be written.
     """
     if args.count < 0:
-        raise ValueError(f"--count is a number of pairs, not {args.count}")
-    if not 0 <= args.reworded <= 1:
-        raise ValueError(f"--reworded is a share from 0 to 1, not {args.reworded}")
+        raise SettingsError(f"--count is {args.count} but must be at least 0.")
+    for flag in ("edits", "chatty", "whole", "reworded"):
+        if not 0 <= getattr(args, flag) <= 1:
+            raise SettingsError(f"--{flag} is {getattr(args, flag)} but must be a share from 0 to 1.")
     if args.output == "-":
         _write(args, sys.stdout)
-    else:
+        return 0
+    try:
         with Path(args.output).open("w", encoding="utf-8") as out:
             _write(args, out)
+    except OSError as error:
+        raise SettingsError(f"-o {args.output} cannot be written: {error.strerror}. Name another file.") from error
     return 0
 
 
@@ -84,6 +92,12 @@ def _reworded(source: Iterator[Pair], args: argparse.Namespace) -> Iterator[Pair
 
     from train.rewording import Pieces, reword
 
-    pieces, rng = Pieces(PreTrainedTokenizerFast.from_pretrained(args.tokenizer)), Random(args.seed)
+    try:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(args.tokenizer)
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"--tokenizer {args.tokenizer}: no tokenizer can be read there. Name a model's folder."
+        ) from error
+    pieces, rng = Pieces(tokenizer), Random(args.seed)
     for pair in source:
         yield reword(pair, pieces, rng, share=rng.uniform(0.3, 1.0)) if rng.random() < args.reworded else pair
