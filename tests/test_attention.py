@@ -6,10 +6,18 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    AutoModelForCausalLM,
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+)
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from train.attention import find_documents, use_document_attention
+from train.attention import find_documents, reach, use_document_attention
 
 
 def test_documents_are_found_where_positions_restart() -> None:
@@ -63,7 +71,7 @@ def test_each_document_is_as_if_alone_gradients_included(
     torch.cat([logits.flatten(0, 1) for logits in alone]).pow(2).sum().backward()
     expected = {name: p.grad.clone() for name, p in model.named_parameters()}
     model.zero_grad()
-    assert use_document_attention(model)
+    assert use_document_attention(model, 2_048)
     packed = model(
         input_ids=torch.cat([torch.cat(row, dim=1) for row in rows]),
         position_ids=torch.cat([torch.cat([torch.arange(d.shape[1]) for d in row])[None] for row in rows]),
@@ -83,7 +91,7 @@ def test_padding_and_generation_are_as_before(tiny_llama_dir: Path) -> None:
     call = {"input_ids": ids, "attention_mask": mask}
     with torch.no_grad():
         before = model(**call).logits, model.generate(**call, max_new_tokens=8, do_sample=False)
-        use_document_attention(model)
+        use_document_attention(model, 2_048)
         after = model(**call).logits, model.generate(**call, max_new_tokens=8, do_sample=False)
     torch.testing.assert_close(after[0][mask.bool()], before[0][mask.bool()])
     assert torch.equal(after[1], before[1])
@@ -91,13 +99,42 @@ def test_padding_and_generation_are_as_before(tiny_llama_dir: Path) -> None:
 
 def test_another_attention_is_left_alone(tiny_llama_dir: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(tiny_llama_dir, attn_implementation="eager")
-    assert not use_document_attention(model)
+    assert not use_document_attention(model, 2_048)
+
+
+@pytest.mark.parametrize("kind", ["mistral", "gemma", "chunks"])
+def test_a_window_narrower_than_a_document_is_left_to_transformers(kind: str) -> None:
+    """It stands in the mask, which is dropped here; what is packed then sees no more than alone."""
+    size: dict[str, Any] = {
+        "vocab_size": 512, "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "head_dim": 16,
+    }  # fmt: skip
+    if kind == "chunks":
+        config: Any = LlamaConfig(**size)
+        config.attention_chunk_size, config.layer_types = 8, ["chunked_attention", "full_attention"]
+        assert reach(config) == 8
+        return
+    if kind == "mistral":
+        model: Any = MistralForCausalLM(MistralConfig(**size, sliding_window=8))
+    else:
+        model = Gemma3ForCausalLM(
+            Gemma3TextConfig(**size, sliding_window=8, pad_token_id=0, bos_token_id=1, eos_token_id=2)
+        )
+    assert reach(model.config) == 8
+    assert not use_document_attention(model, 9)
+    documents = [torch.randint(4, 300, (1, n)) for n in (20, 13)]
+    positions = torch.cat([torch.arange(20), torch.arange(13)])[None]
+    with torch.no_grad():
+        alone = torch.cat([model(input_ids=each).logits for each in documents], dim=1)
+        packed = model(input_ids=torch.cat(documents, dim=1), position_ids=positions, use_cache=False).logits
+    torch.testing.assert_close(packed, alone, rtol=1e-3, atol=1e-4)
+    assert use_document_attention(model, 8), "no document is longer than what every layer sees"
 
 
 def test_nothing_wider_than_a_document_is_attended_to(tiny_llama_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which is what it is for: the row's own width costs its square."""
     model: Any = AutoModelForCausalLM.from_pretrained(tiny_llama_dir)
-    assert use_document_attention(model)
+    assert use_document_attention(model, 2_048)
     widths = []
 
     def noted(module: Any, query: torch.Tensor, *rest: Any, **options: Any) -> Any:

@@ -6,6 +6,7 @@ on a CPU, with pages of 300 tokens in rows of 2,048, a whole training step is 1.
 of so many small kernels: from Ampere on, all documents go through one, flash attention for sequences of various lengths.
 """
 
+import math
 from itertools import pairwise
 from typing import Any
 
@@ -102,14 +103,26 @@ def find_documents(position_ids: Tensor) -> list[list[tuple[int, int]]]:
     return documents
 
 
-def use_document_attention(model: Any) -> bool:
-    """Switches a model from transformers' SDPA attention to this one; returns whether it had that."""
-    if model.config._attn_implementation != "sdpa":
+def use_document_attention(model: Any, max_length: int) -> bool:
+    """Switches a model from transformers' SDPA attention to this one; returns whether it could.
+
+    Not where some layers look back less far than a document of `max_length` tokens: that stands in the mask, which this one drops.
+    """
+    if model.config._attn_implementation != "sdpa" or reach(model.config) < max_length:
         return False
     AttentionInterface.register(NAME, attend_to_documents)
     AttentionMaskInterface.register(NAME, _mask)
     model.set_attn_implementation(NAME)
     return True
+
+
+def reach(config: Any) -> float:
+    """Tokens that every layer looks back; infinite without sliding windows and chunks."""
+    text = config.get_text_config()
+    layers = getattr(text, "layer_types", None)
+    if layers is not None and set(layers) <= {"full_attention"}:
+        return math.inf
+    return min(getattr(text, name, None) or math.inf for name in ("sliding_window", "attention_chunk_size"))
 
 
 def _mask(*args: Any, **options: Any) -> Tensor | None:
