@@ -57,6 +57,15 @@ def test_a_long_answer_loses_no_token_to_its_windows(model: Any, tokenizer: Any)
     assert windows["perplexity"][0] != whole["perplexity"][0], "the windows see less"
 
 
+def test_an_edit_of_a_long_page_is_read_as_far_as_the_model_can(
+    model: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("train.evaluation.likelihood.LONGEST_WINDOW", 64)
+    record = Record("Greener", "<p>Some <b>words</b>.</p>\n" * 6, "<p>Some <b>words</b>.</p>\n" * 6, 0)
+    (found,) = likelihoods(model, tokenizer, "plain", [record])
+    assert found["perplexity"][:2] == pytest.approx(by_hand(model, tokenizer, record), rel=1e-5)
+
+
 def test_a_prompt_without_room_has_no_weight(model: Any, tokenizer: Any) -> None:
     (found,) = likelihoods(model, tokenizer, "plain", [Record("word " * 200, None, "<p>a</p>" * 50, 0)], context=128)
     assert found["perplexity"] == (0, 0, 0)

@@ -28,21 +28,21 @@ def likelihoods(
 ) -> list[dict[str, Statistics]]:
     """Statistics of perplexity and bits per byte for every record, in their order.
 
-    Every token of an answer counts exactly once, its EOS included. A record whose prompt leaves no room for an answer has
-    statistics of 0 and so no weight.
+    Every token of an answer counts exactly once, its EOS included. A record whose prompt takes more than three quarters of what the
+    model can read has statistics of 0 and so no weight.
 
     Args:
         context: tokens the model can read; its own limit where this is None.
     """
     own = getattr(model.config, "max_position_embeddings", None)
-    window = min(LONGEST_WINDOW, *(limit for limit in (own, context) if limit))
-    window -= _virtual_tokens(model)
+    whole = min((limit for limit in (own, context) if limit), default=LONGEST_WINDOW) - _virtual_tokens(model)
+    windows = sorted({min(LONGEST_WINDOW, whole), whole})  # an edit of a long page has room in the second alone
     loss = SummedLoss(model).eval()
     device = next(model.parameters()).device
     found = []
     checked = False
     for record in records:
-        examples, _ = _encode(record, tokenizer, prompt_format, window)
+        examples = next(filter(None, (_encode(record, tokenizer, prompt_format, window) for window in windows)), [])
         nats = 0.0
         for example in examples:
             batch = {
@@ -61,11 +61,11 @@ def likelihoods(
     return found
 
 
-def _encode(record: Record, tokenizer: Any, prompt_format: str, window: int) -> tuple[list[Example], object]:
+def _encode(record: Record, tokenizer: Any, prompt_format: str, window: int) -> list[Example]:
     try:
-        return encode_records([record], tokenizer, prompt_format, window, overlong="split", overlap=OVERLAP)
+        return encode_records([record], tokenizer, prompt_format, window, overlong="split", overlap=OVERLAP)[0]
     except SettingsError:  # nothing of the only record fits
-        return [], None
+        return []
 
 
 def _virtual_tokens(model: Any) -> int:
