@@ -152,7 +152,13 @@ def test_training_goes_on_from_an_adapter(preset: Preset, tmp_path: Path) -> Non
     for other in (replace(config, r=8), replace(config, target_modules=["q_proj"])):
         with pytest.raises(SettingsError, match="--r and --target-modules"):
             attach(load_base(preset, "none", torch.float32), replace(other, start_from=str(tmp_path)), preset)
-    with pytest.raises(ModelNotFound, match="run's adapter folder"):
+    for other, flag in (
+        (replace(config, lora_alpha=8), "--lora-alpha 64"),
+        (replace(config, type="rslora"), "--adapter-type"),
+    ):
+        with pytest.raises(SettingsError, match=flag):
+            attach(load_base(preset, "none", torch.float32), replace(other, start_from=str(tmp_path)), preset)
+    with pytest.raises(ModelNotFound, match="run's folder"):
         attach(load_base(preset, "none", torch.float32), replace(config, start_from=str(tmp_path / "none")), preset)
     with pytest.raises(SettingsError, match="--start-from"):
         AdapterConfig(type="prefix", start_from=str(tmp_path))

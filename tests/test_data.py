@@ -239,6 +239,24 @@ def test_same_request_is_found() -> None:
     assert same_groups([one, replace(other, input=None)]) == [[0], [1]]
 
 
+def test_an_edit_stays_with_the_page_that_it_changes() -> None:
+    """Its answer is mostly that page, even where so much was added that the two are not alike."""
+    first = Record("a page", None, "<p>one</p>", 0)
+    second = Record("make it longer", " <P>one</P>\n", f"<p>one</p>{LONG}", 1)
+    third = Record("and a form", second.html, f"<p>one</p>{LONG}{FORM}", 2)
+    assert same_groups([third, first, second]) == [[0, 1, 2]]
+    assert same_groups([first, replace(second, input="<p>another</p>")]) == [[0], [1]]
+    assert same_groups([replace(first, input=""), replace(second, input=None)]) == [[0], [1]]
+
+
+def test_rows_keep_their_side_when_the_data_grows() -> None:
+    config = DataConfig(path="x")
+    before, after = split_records(pages(300)[20:], config), split_records(pages(320), config)
+    sides = {r.instruction: side for side in ("train", "validation", "test") for r in getattr(after, side)}
+    moved = [r for r in before.train if sides[r.instruction] != "train"]
+    assert len(moved) <= 0.1 * len(before.train)
+
+
 @pytest.mark.parametrize(
     ("html", "other"),
     [

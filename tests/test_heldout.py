@@ -8,8 +8,9 @@ import pytest
 
 from htmlgen.errors import SettingsError
 from train.config import DataConfig, TrainConfig
-from train.data import load_split
+from train.data import Record, load_split
 from train.evaluation.heldout import data_config, held_out
+from train.learned import Learned
 
 WORDS = [
     "bees",
@@ -90,6 +91,38 @@ def test_a_split_that_holds_learned_rows_is_warned_of(data: Path) -> None:
     assert warnings == ["run was trained with split seed 0, but rows are parted by 9: some may be rows it has learned."]
     held = held_out({}, {"run": trained(data)}, "train", limit=None, seed=0)
     assert "were trained on" in held.warnings[0]
+
+
+def test_what_was_learned_is_left_out_when_the_data_has_grown(data: Path) -> None:
+    run = trained(data)
+    split = load_split(run.dataset)
+    learned = {"run": Learned.of(split.train, split.validation)}
+    assert held_out({}, {"run": run}, "test", limit=None, seed=0, learned=learned).warnings == ()
+    own = held_out({}, {"run": run}, "validation", limit=None, seed=0, learned=learned)
+    assert own.records == split.validation, "to choose settings by"
+    more = [{"instruction": f"A page of {n}", "output": f"<ul><li>{f'{n} ' * 30}</li></ul>"} for n in range(30)]
+    data.write_text("\n".join(map(json.dumps, more)) + "\n" + data.read_text())
+    grown = held_out({}, {"run": run}, "test", limit=None, seed=0)
+    known = {r.instruction for r in (*split.train, *split.validation)}
+    assert {r.instruction for r in grown.records} & known, "or there is nothing to be left out"
+    held = held_out({}, {"run": run}, "test", limit=None, seed=0, learned=learned)
+    assert [r for r in grown.records if r.instruction not in known] == held.records
+    assert f"{grown.available - held.available} of the {grown.available} rows" in held.warnings[0]
+    with pytest.raises(SettingsError, match="run has learned every row"):
+        held_out({}, {"run": run}, "test", limit=None, seed=0, learned={"run": Learned.of(grown.records)})
+
+
+def test_learned_rows_are_kept_and_known_by_their_request_or_their_page(tmp_path: Path) -> None:
+    one, two, three = (Record(f"page {n}", None, f"<p>{n}</p>", n) for n in range(3))
+    learned = Learned.of([one], [two]) | Learned.of([two], [three])
+    (tmp_path / "learned.txt").write_text(str(learned))
+    read = Learned.read(tmp_path)
+    assert read == learned
+    assert [read.use_of(record) for record in (one, two, three)] == ["train", "train", "validation"]
+    assert read.use_of(replace(one, html="<p>other</p>", row=9)) == "train"
+    assert read.use_of(replace(one, instruction="other", html=" <p>0</p>\n")) == "train"
+    assert read.use_of(Record("page 0", "<p>an edit</p>", "<p>new</p>", 0)) is None
+    assert Learned.read(tmp_path / "none") is None
 
 
 def test_limit_draws_rows_by_seed(data: Path) -> None:

@@ -20,8 +20,10 @@ from train import checkpoint
 from train.__main__ import main
 from train.checkpoint import CheckpointDamaged
 from train.config import AdapterConfig, DataConfig, TrainConfig, load_config
+from train.data import load_split
 from train.fit import fit
 from train.interrupt import Interrupt
+from train.learned import Learned
 from train.loop import Diverged, Loop
 from train.run import RunFolder
 from train.session import load_session
@@ -217,7 +219,7 @@ def test_one_command_makes_a_folder_that_explains_itself(
     flags = f"--data {config.dataset.path} --base {config.base} --out {out} --epochs 1 --gradient-accumulation 4"
     assert main(["fit", *flags.split()]) == 0
     assert {path.name for path in out.iterdir()} == {
-        "config.yaml", "metrics.jsonl", "samples", "curves.png", "adapter", "checkpoints", "tensorboard",
+        "config.yaml", "learned.txt", "metrics.jsonl", "samples", "curves.png", "adapter", "checkpoints", "tensorboard",
     }  # fmt: skip
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert all({"step", "epoch", "loss", "lr", "tokens_per_second", "peak_memory_mib"} <= line.keys() for line in lines)
@@ -397,6 +399,62 @@ def test_resume_refuses_a_damaged_checkpoint_and_takes_the_one_before(config: Tr
     result = fit(replace(config, resume=names[-2], save_every=1))
     assert result.finished
     assert checkpoint.is_intact(file.parent)
+
+
+def test_an_older_checkpoint_leaves_what_came_after_it(config: TrainConfig, capsys: pytest.CaptureFixture[str]) -> None:
+    config = replace(config, epochs=2, save_every=1, keep_checkpoints=9)
+    fit(config)
+    folder = RunFolder(config.out)
+    names = checkpoint.names(folder.checkpoints)
+    assert len(names) == 6
+    capsys.readouterr()
+    fit(replace(config, resume=names[1], learning_rate=1e-5, max_steps=4))
+    assert "--learning-rate 0.005 -> 1e-05" in capsys.readouterr().out
+    assert checkpoint.names(folder.checkpoints) == names[:4], "latest is of the new branch"
+    assert [line["step"] for line in metrics(config)] == [1, 2, 3, 4]
+    assert [line["lr"] < 2e-5 for line in metrics(config)] == [False, False, True, True]
+    step = checkpoint.load(folder.checkpoints).state["best_step"]
+    best = checkpoint.load(folder.checkpoints, checkpoint.name_of(step)).tensors["adapter"]
+    best = {name.removeprefix("model.").replace(".default", ""): tensor for name, tensor in best.items()}
+    assert_equal(weights(config), best, exactly=True)
+
+
+def test_precision_may_change_and_is_told(config: TrainConfig, capsys: pytest.CaptureFixture[str]) -> None:
+    """Colab gives a T4 today and an A100 tomorrow."""
+    fit(replace(config, max_steps=1, precision="bf16"))
+    result = fit(replace(config, precision="fp16", resume="latest"))
+    assert result.steps == 3
+    assert "precision bfloat16 -> float16" in capsys.readouterr().out
+
+
+def test_without_a_finite_validation_loss_the_last_adapter_is_kept(
+    config: TrainConfig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Loop, "evaluate", lambda self, progress: math.nan)
+    flags = ["--data", config.dataset.path, "--base", config.base, "--out", config.out, "--quantization", "none"]
+    assert main(["fit", *flags, "--max-steps", "1", "--sample-every", "0", "--track", "none"]) == 0
+    assert "no finite validation loss" in capsys.readouterr().out
+    assert (RunFolder(config.out).adapter / "adapter_model.safetensors").is_file()
+
+
+def test_a_run_goes_on_from_another_runs_adapter(config: TrainConfig, tmp_path: Path) -> None:
+    """With its prompt format, and without judging itself on what that one has learned."""
+    config = replace(config, dataset=replace(config.dataset, prompt_format="alpaca"))
+    fit(config)
+    first = Learned.read(Path(config.out))
+    assert first is not None
+    other = tmp_path / "more.jsonl"
+    other.write_text("".join(json.dumps(pair(number)) + "\n" for number in range(40)))
+    data = replace(config.dataset, path=str(other), prompt_format=None, split_seed=1)
+    adapter = replace(config.adapter, start_from=config.out)
+    second = replace(config, dataset=data, adapter=adapter, out=str(tmp_path / "second"), max_steps=1)
+    session = load_session(second)
+    assert session.prompt_format == "alpaca"
+    assert first.uses.keys() <= session.learned.uses.keys()
+    assert any(first.use_of(record) == "train" for record in load_split(data).validation), "or nothing was moved"
+    assert not any(first.use_of(record) == "train" for record in session.prompts)
+    with pytest.raises(SettingsError, match="format 'alpaca', not 'plain'"):
+        load_session(replace(second, dataset=replace(data, prompt_format="plain")))
 
 
 def test_resume_with_nothing_saved_yet_starts_anew(config: TrainConfig) -> None:

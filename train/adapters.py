@@ -19,10 +19,8 @@ from peft import (
     TaskType,
     get_peft_model,
     get_peft_model_state_dict,
-    set_peft_model_state_dict,
 )
 from peft.utils.other import is_gptqmodel_quant_linear
-from safetensors.torch import load_file as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig, GPTQConfig
@@ -32,6 +30,7 @@ from htmlgen.presets import Preset
 from htmlgen.prompt import SIDECAR, write_prompt_format
 from htmlgen.settings import PROJECT, Quantization
 from train.config import PROMPT_LEARNING, AdapterConfig
+from train.predecessor import Predecessor
 
 CHECKPOINTING_FROM = 1_000_000_000
 """Parameters of a base from which `gradient_checkpointing: auto` is on: below, activations are rarely what fills memory."""
@@ -127,25 +126,8 @@ def attach(model: Any, config: AdapterConfig, preset: Preset) -> PeftModel:
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
     if config.start_from is not None:
-        _start_from(peft_model, Path(config.start_from))
+        Predecessor.find(config.start_from).give_weights(peft_model)
     return peft_model
-
-
-def _start_from(model: PeftModel, folder: Path) -> None:
-    """Gives the adapter the weights in `folder`, all of them or none."""
-    file = folder / "adapter_model.safetensors"
-    if not file.is_file():
-        raise ModelNotFound(
-            f"--start-from {folder}: no adapter_model.safetensors is there. Name a run's adapter folder."
-        )
-    tensors = load_tensors(file)
-    own = get_peft_model_state_dict(model, save_embedding_layers=False)
-    if {name: tensor.shape for name, tensor in own.items()} != {name: t.shape for name, t in tensors.items()}:
-        raise SettingsError(
-            f"The adapter in --start-from {folder} has another shape than this one. Take its --adapter-type, --r and "
-            f"--target-modules: they stand in {folder / 'adapter_config.json'}."
-        )
-    set_peft_model_state_dict(model, tensors)
 
 
 def _peft_config(config: AdapterConfig, preset: Preset, model: nn.Module) -> Any:

@@ -127,6 +127,13 @@ def is_intact(path: Path) -> bool:
     return True
 
 
+def discard_after(folder: Path, step: int) -> None:
+    """Removes checkpoints of later steps: of a branch that a run has left, and that `latest` must not lead back to."""
+    for name in names(folder):
+        if name > name_of(step):
+            _discard(folder / name)
+
+
 def sweep(folder: Path) -> None:
     """Removes what a kill left half-written in `folder`. For the only process that writes there, at its start."""
     if folder.is_dir():

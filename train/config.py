@@ -110,7 +110,8 @@ class AdapterConfig:
     target_modules: str | list[str] = "all-linear"
     """Layers to adapt: `all-linear` (the preset's own choice where it has one), or names such as [q_proj, v_proj]: less memory, learns less."""
     start_from: str | None = None
-    """Folder of an adapter to go on from, of the same shape, as with new pages for last week's adapter. The optimizer starts anew."""
+    """Folder of an adapter or its run to go on from, of the same shape and alpha, as with new pages for last week's adapter. The optimizer
+    starts anew, and what that adapter was trained on is no validation row."""
     virtual_tokens: int = 20
     """Learned tokens of prefix and prompt tuning. Each takes a place in the context of every request."""
 
@@ -201,7 +202,8 @@ class TrainConfig:
     keep_checkpoints: int = 2
     """Newest checkpoints kept, at least 2, so that one damaged file never ends a run. Disk grows with it."""
     resume: str | None = None
-    """Goes on from a checkpoint in --out: `latest` (or nothing after the flag), or one's name. Exactly the run that broke off."""
+    """Goes on from a checkpoint in --out: `latest` (or nothing after the flag), or one's name, and what came after it is
+    forgotten. With the same settings exactly the run that broke off; a new learning rate and the like are told."""
     track: Literal["none", "tensorboard", "wandb", "trackio"] = "tensorboard"
     """Where else metrics go; metrics.jsonl is always written. `wandb` and `trackio` need their package, name the run as its
     folder, and show what was resumed as another run of that name."""

@@ -117,7 +117,10 @@ def run(arguments: Any) -> int:
     sampling = Sampling(**{name: arguments[name] for name in names})
     systems = find_systems(arguments.adapter or arguments.adapters or [BASE_ALONE], arguments.base)
     runs = {s.name: s.source.run.config for s in systems if s.source is not None and s.source.run is not None}
-    held = held_out(vars(arguments.dataset), runs, arguments.part, limit=arguments.limit, seed=arguments.seed)
+    learned = {s.name: s.source.learned for s in systems if s.source is not None and s.source.learned is not None}
+    held = held_out(
+        vars(arguments.dataset), runs, arguments.part, limit=arguments.limit, seed=arguments.seed, learned=learned
+    )
     for warning in held.warnings:
         print(f"warning: {warning}")
     print(f"{len(held.records):,} of {held.available:,} rows of the {held.part} part of {held.config.path}")

@@ -31,11 +31,12 @@ def fit(config: TrainConfig) -> RunResult:
         Diverged: the loss is no number any more.
     """
     folder = RunFolder(config.out)
-    saved = None
+    saved, branches = None, False
     if config.resume == "latest" and not checkpoint.names(folder.checkpoints):
         print(f"{folder.checkpoints} holds no checkpoint yet: starting at step 0.", file=sys.stderr)
     elif config.resume is not None:
         saved = checkpoint.load(folder.checkpoints, config.resume)
+        branches = saved.name != checkpoint.names(folder.checkpoints)[-1]
     else:
         folder.require_new()
     session = load_session(config)
@@ -46,9 +47,12 @@ def fit(config: TrainConfig) -> RunResult:
     loop = Loop(config, session, folder, interrupt)
     if saved is not None:
         loop.restore(saved)
+        if branches:  # adapter/ may hold what the branch that is left found best
+            loop.state.forget_best()
     done, plan = loop.state.step, session.plan
     if main:
-        folder.open(config, done if loop.state.settled else done - 1)
+        folder.open(config, session.learned, done if loop.state.settled else done - 1)
+        checkpoint.discard_after(folder.checkpoints, done)
     session.accelerator.wait_for_everyone()
     session.start_tracking(folder, done)
     session.say(session.summary())
@@ -85,5 +89,7 @@ def run(arguments: Namespace) -> int:
         return 128 + result.signum
     if int(os.environ.get("RANK", 0)) == 0:
         best = f", best validation loss {result.best_eval_loss:.4f}" if result.best_eval_loss is not None else ""
+        if config.has_validation and not best:
+            best = ", no finite validation loss: this is the adapter of the last one"
         print(f"{result.steps:,} steps{best}. The adapter is in {result.folder.adapter}.")
     return 0

@@ -62,6 +62,9 @@ class State:
     """Validations since the best one."""
     stopped_early: bool = False
 
+    def forget_best(self) -> None:
+        self.best_eval_loss, self.best_step, self.bad_evals = None, None, 0
+
 
 @dataclass(frozen=True)
 class RunResult:
@@ -112,7 +115,7 @@ class Loop:
                 return self.interrupted(progress)
         if self.accelerator.is_main_process:
             self.folder.draw_curves()
-        if not self.config.has_validation:
+        if self.state.best_step is None:  # no validation, or none that was finite
             self.save_adapter()
         return self.result(finished=True)
 
@@ -336,6 +339,7 @@ class Loop:
         }
         state = asdict(self.state) | {
             "identity": self.session.identity(),
+            "changeable": self.session.changeable(),
             "scaler": self.scaler.state_dict(),
             "processes": self.accelerator.num_processes,
         }
@@ -352,7 +356,10 @@ class Loop:
             SettingsError: it is of another run: other data, base or settings that change what is learned.
         """
         self.session.require_same(saved.state.pop("identity"), saved.name)
-        self.scaler.load_state_dict(saved.state.pop("scaler"))
+        self.session.tell_changes(saved.state.pop("changeable", {}), saved.name)
+        scale = saved.state.pop("scaler")
+        if scale and self.scaler.is_enabled():
+            self.scaler.load_state_dict(scale)
         processes = saved.state.pop("processes")
         set_weights(self.parameters, saved.tensors["adapter"])
         set_optimizer_tensors(self.optimizer, self.parameters, saved.tensors["optimizer"])

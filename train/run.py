@@ -2,6 +2,7 @@
 
 runs/pages/
   config.yaml       every setting
+  learned.txt       digests of the rows that were learned from, so that `evaluate` leaves them out
   metrics.jsonl     a line per log: step, epoch, loss, eval_loss when measured, lr, tokens_per_second, peak memory
   samples/          pages written on the way
   curves.png        loss and learning rate over the steps
@@ -19,6 +20,7 @@ from typing import Any
 from htmlgen.errors import SettingsError
 from train import checkpoint
 from train.config import TrainConfig, save_config
+from train.learned import FILE, Learned
 
 
 class RunFolder:
@@ -27,6 +29,7 @@ class RunFolder:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.config = self.path / "config.yaml"
+        self.learned = self.path / FILE
         self.metrics = self.path / "metrics.jsonl"
         self.samples = self.path / "samples"
         self.curves = self.path / "curves.png"
@@ -45,12 +48,13 @@ class RunFolder:
                 f"{self.path} holds a run already. Go on with it by --resume, or name another folder with --out."
             )
 
-    def open(self, config: TrainConfig, step: int = 0) -> None:
-        """Makes the folder, writes config.yaml, and forgets what was logged after `step`."""
+    def open(self, config: TrainConfig, learned: Learned, step: int = 0) -> None:
+        """Makes the folder, writes config.yaml and learned.txt, and forgets what was logged after `step`."""
         self.samples.mkdir(parents=True, exist_ok=True)
         checkpoint.sweep(self.checkpoints)
         checkpoint.sweep(self.path)
         save_config(config, self.config)
+        self.learned.write_text(str(learned), "ascii")
         kept = [line for line in self.read_metrics() if line["step"] <= step] if step else []
         temporary = self.metrics.with_suffix(".tmp")
         temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), "utf-8")

@@ -19,11 +19,13 @@ from train.attention import use_document_attention
 from train.batches import Row, collate, pack, use_packing
 from train.config import TrainConfig
 from train.data import Record, load_split
+from train.learned import Learned
 from train.lengths import load_tokenizer, prompt_format_of
 from train.loss import SummedLoss
 from train.parallel import shard, wants_sharding, whole
 from train.plan import Plan, fingerprint
 from train.precision import Precision, choose_precision
+from train.predecessor import Predecessor
 from train.run import RunFolder
 from train.tokens import Example, encode_records, limit
 
@@ -57,6 +59,8 @@ class Session:
     prompts: list[Record]
     """What sample pages are asked for: validation records, or training ones where there is no validation."""
     context: int | None
+    learned: Learned
+    """What this run learns from, and what the adapter that it goes on from had."""
 
     @property
     def pad_id(self) -> int:
@@ -123,6 +127,30 @@ class Session:
             "prompt format": self.prompt_format,
         }
 
+    def changeable(self) -> dict[str, Any]:
+        """What a run may go on with otherwise than it began, and is then not the same run any more. JSON values only."""
+        names = (
+            "epochs",
+            "max_steps",
+            "learning_rate",
+            "schedule",
+            "warmup_ratio",
+            "warmup_steps",
+            "weight_decay",
+            "max_grad_norm",
+        )
+        settings = {"--" + name.replace("_", "-"): getattr(self.config, name) for name in names}
+        dtype = str(self.precision.dtype).removeprefix("torch.")
+        return settings | {"--betas": list(self.config.betas), "precision": dtype}
+
+    def tell_changes(self, saved: Mapping[str, Any], name: str) -> None:
+        """Says in what the run goes on otherwise than it was when checkpoint `name` was saved."""
+        changes = [
+            f"{what} {saved[what]} -> {now}" for what, now in self.changeable().items() if saved.get(what, now) != now
+        ]
+        if changes:
+            self.say(f"From {name} on with other settings: {', '.join(changes)}.")
+
     def require_same(self, saved: Mapping[str, Any], name: str) -> None:
         """
         Raises:
@@ -167,6 +195,13 @@ def load_session(config: TrainConfig) -> Session:
     precision = choose_precision(config.precision, accelerator.device, sharded=sharded)
     with accelerator.main_process_first():  # so that one process fills the data set's cache
         split = load_split(config.dataset)
+    learned = Learned.of(split.train, split.validation)
+    prompt_format = config.dataset.prompt_format
+    if config.adapter.start_from is not None:
+        before = Predecessor.find(config.adapter.start_from)
+        split = before.keep_learned(split)
+        learned = before.learned | Learned.of(split.train, split.validation)
+        prompt_format = before.prompt_format(prompt_format)
     accelerator.print(split)
 
     preset = find_preset(config.base)
@@ -174,15 +209,15 @@ def load_session(config: TrainConfig) -> Session:
     # What is to be split may not fit whole into any one GPU.
     device = torch.device("cpu") if sharded and config.quantization == "none" else precision.device
     model: Any = load_base(preset, config.quantization, precision.dtype, device)
-    prompt_format = prompt_format_of(preset, config.dataset.prompt_format)
-    by_document = config.packing is not False and use_document_attention(model)
+    prompt_format = prompt_format_of(preset, prompt_format)
+    if context is not None and config.adapter.type in ("prefix", "prompt"):
+        context -= config.adapter.virtual_tokens
+    max_length = limit(config.dataset.max_length, context)
+    by_document = config.packing is not False and use_document_attention(model, max_length)
     torch.manual_seed(config.seed)  # the same first adapter in every process
     peft_model = attach(model, config.adapter, preset)
     checkpointing = prepare_checkpointing(peft_model, config.gradient_checkpointing, config.adapter)
 
-    if context is not None and config.adapter.type in ("prefix", "prompt"):
-        context -= config.adapter.virtual_tokens
-    max_length = limit(config.dataset.max_length, context)
     options: dict[str, Any] = {"overlong": config.dataset.overlong, "overlap": config.dataset.overlap}
     examples, report = encode_records(split.train, tokenizer, prompt_format, max_length, **options)
     accelerator.print(f"training: {report}")
@@ -226,6 +261,7 @@ def load_session(config: TrainConfig) -> Session:
         validation=validation,
         prompts=split.validation or split.train,
         context=context,
+        learned=learned,
     )
 
 

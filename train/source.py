@@ -11,6 +11,7 @@ from htmlgen.presets import PRESETS, Preset, find_preset
 from htmlgen.prompt import read_prompt_format
 from htmlgen.settings import PROJECT
 from train.card import Run
+from train.learned import Learned
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Source:
     """Of the base."""
     prompt_format: str
     run: Run | None
+    learned: Learned | None
+    """What it learned from, where its run's folder tells."""
 
     @property
     def folder(self) -> Path | None:
@@ -53,7 +56,8 @@ def find_source(adapter: str, base: str | None = None) -> Source:
         raise ModelError(f"The adapter {adapter} does not say which base it is for. Name it with --base.")
     saved = read_prompt_format(path) if path.is_dir() else None
     found = Run.read(path.parent) if path.is_dir() else None
-    return Source(adapter, config, preset, saved or preset.prompt_format, found)
+    learned = Learned.read(path.parent) if path.is_dir() else None
+    return Source(adapter, config, preset, saved or preset.prompt_format, found, learned)
 
 
 def find_base(name: str) -> Preset:

@@ -1,6 +1,7 @@
 """Which rows a system is judged on: never one that it learned from.
 
-A run's config.yaml tells how its rows were parted, so that `evaluate --adapter runs/pages` finds the held-out ones again.
+A run's config.yaml tells how its rows were parted, so that `evaluate --adapter runs/pages` finds the held-out ones again, and
+its learned.txt what it learned from, since the data may have grown.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ from jsonargparse import ArgumentParser
 from htmlgen.errors import SettingsError
 from train.config import DataConfig, TrainConfig, field_docs
 from train.data import Record, Split, load_split, open_rows
+from train.learned import Learned
 
 Part = Literal["test", "validation", "train", "all"]
 
@@ -60,13 +62,20 @@ def add_data_arguments(parser: ArgumentParser) -> None:
 
 
 def held_out(
-    given: Mapping[str, Any], runs: Mapping[str, TrainConfig], part: Part, *, limit: int | None, seed: int
+    given: Mapping[str, Any],
+    runs: Mapping[str, TrainConfig],
+    part: Part,
+    *,
+    limit: int | None,
+    seed: int,
+    learned: Mapping[str, Learned] | None = None,
 ) -> HeldOut:
     """The rows that none of the runs learned from.
 
     Args:
         given: settings of `DataConfig` that were named; the others are None or absent.
         runs: settings of the adapters' runs, by adapter.
+        learned: what they learned from, where that was kept. Such rows are left out of a test or validation part.
 
     Raises:
         SettingsError: no data is named, the runs parted the same data in different ways, or the part is empty.
@@ -80,6 +89,9 @@ def held_out(
         raise SettingsError(
             f"There are no rows in the {part} part of {config.path}. Choose another --part, or raise --test-size."
         )
+    if part in ("test", "validation"):
+        records, left_out = _unknown(records, part, learned or {})
+        warnings += left_out
     chosen = records if limit is None or limit >= len(records) else random.Random(seed).sample(records, limit)
     chosen = sorted(chosen, key=lambda record: record.row)
     if part in ("train", "all") and runs:
@@ -150,6 +162,25 @@ def digest(records: Sequence[Record]) -> str:
     for record in records:
         found.update(json.dumps(asdict(record), sort_keys=True).encode())
     return found.hexdigest()
+
+
+def _unknown(records: list[Record], part: Part, learned: Mapping[str, Learned]) -> tuple[list[Record], list[str]]:
+    """The records that no adapter has learned, and what to say of the others."""
+    uses = ("train", "validation") if part == "test" else ("train",)
+    warnings = []
+    for name, known in learned.items():
+        left = [record for record in records if known.use_of(record) not in uses]
+        if not left:
+            raise SettingsError(
+                f"{name} has learned every row of the {part} part. Name data that it has not seen with --data."
+            )
+        if len(left) < len(records):
+            warnings.append(
+                f"{len(records) - len(left):,} of the {len(records):,} rows of the {part} part are left out, since {name} has learned them: "
+                "the data is not what it was, or the adapter went on from another."
+            )
+        records = left
+    return records, warnings
 
 
 def _part(split: Split, config: DataConfig, part: Part) -> list[Record]:
