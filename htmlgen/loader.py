@@ -123,6 +123,10 @@ def load(
     return Loaded(base, model, tokenizer, _context(config, tokenizer), size, adapters, fixed, notes)
 
 
+CGROUP = Path("/sys/fs/cgroup")
+"""Where a container is told how much of its machine's memory it may have."""
+
+
 def free_memory() -> int:
     """Bytes that a model may take: on the CUDA device if there is one, else in main memory."""
     import psutil
@@ -131,12 +135,14 @@ def free_memory() -> int:
     if torch.cuda.is_available():
         return int(torch.cuda.mem_get_info()[0])
     free = int(psutil.virtual_memory().available)
-    group = Path("/sys/fs/cgroup")  # a container may have less than its machine
     try:
-        limit, used = (group / "memory.max").read_text().strip(), (group / "memory.current").read_text()
-    except OSError:
+        limit, used = (CGROUP / "memory.max").read_text().strip(), int((CGROUP / "memory.current").read_text())
+        counts = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):
         return free
-    return free if limit == "max" else min(free, int(limit) - int(used))
+    # What is kept of files that were read, such as weights, counts as used, and goes when it is needed for something else.
+    used -= sum(int(counts.get(name, 0)) for name in ("active_file", "inactive_file"))
+    return free if limit == "max" else min(free, int(limit) - used)
 
 
 def _leave_a_core() -> None:

@@ -89,7 +89,9 @@ class LocalEngine:
         self._prompt_format_set = prompt_format
         self._revisions = parse_revisions(revision, preset.base)
         self._merge = adapters is None
-        self._catalogue = Catalogue(preset, self.adapter, adapters, self._room)
+        self._catalogue = Catalogue(
+            preset, self.adapter, adapters, self._room, lambda: None if self._loaded is None else self._loaded.base
+        )
         self._status = "Waiting to be loaded."
         self._worker, self._fetcher = Worker(places), Worker()
         self._folders: dict[str, Path] = {}

@@ -62,18 +62,31 @@ class Catalogue:
     """Lists the models, the default first.
 
     `adapters` is HTMLGEN_ADAPTERS, or None for the default alone. `room` gives the GiB that a model in 4 bits may take
-    here, counting what the one in memory would free.
+    here, counting what the one in memory would free; `in_memory` names that one's base.
     """
 
-    def __init__(self, preset: Preset, adapter: str | None, adapters: str | None, room: Callable[[], float]) -> None:
-        self.preset, self.folder, self._room = preset, None if adapters is None else Path(adapters).expanduser(), room
+    def __init__(
+        self,
+        preset: Preset,
+        adapter: str | None,
+        adapters: str | None,
+        room: Callable[[], float],
+        in_memory: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        self.preset, self.folder = preset, None if adapters is None else Path(adapters).expanduser()
+        self._room, self._in_memory = room, in_memory
         self._adapter = adapter
         self._told: dict[Path, str] = {}
         """What was said of a broken run, so that it is said once."""
 
     def read(self) -> tuple[Model, ...]:
         """What there is at this moment; a run that was finished a second ago is there."""
-        found = {model.id: model for model in self._list()}
+        found: dict[str, Model] = {}
+        for model in self._list():
+            first = found.setdefault(
+                model.id, model
+            )  # the default is as the settings name it, whatever else it is as well
+            found[model.id] = replace(first, note=model.note or first.note)
         return tuple(found.values())
 
     def _list(self) -> Iterator[Model]:
@@ -85,7 +98,7 @@ class Catalogue:
             yield _base_alone(self.preset)
         room = self._room()
         for preset in PRESETS.values():
-            if preset.gib <= room or preset.base == self.preset.base:
+            if preset.gib <= room or preset.base in (self.preset.base, self._in_memory()):
                 yield from _from_preset(preset)
         yield from runs
 

@@ -22,7 +22,7 @@ from htmlgen.engine import Delta, Engine, FinishReason, GenerationRequest, Usage
 from htmlgen.errors import Busy, GenerationFailed, HtmlgenError, ModelError, NotReady, RequestError, StorageFailed
 from htmlgen.extract import HtmlExtractor
 from htmlgen.metrics import Generation, Metrics
-from htmlgen.models import find_model
+from htmlgen.models import Model, find_model
 from htmlgen.page import LivePage, PageShelf
 from htmlgen.recorder import Recorder
 from htmlgen.settings import Settings
@@ -203,7 +203,7 @@ class Studio:
             HtmlgenError: whatever the engine raises; the next generation is not harmed.
         """
         with self.metrics.generation() as counted:
-            self._admit(request, page)
+            model = self._admit(request, page)
             turn = asyncio.Event()
             self._line.append(turn)
             try:
@@ -214,7 +214,7 @@ class Studio:
                     self._check_open()
                 counted.start()
                 yield Started()
-                async with aclosing(self._write(request, page, record, counted)) as events:
+                async with aclosing(self._write(request, model, page, record, counted)) as events:
                     async for event in events:
                         yield event
             finally:
@@ -227,7 +227,8 @@ class Studio:
         if self._winding_down != "no":
             raise NotReady("The server is being shut down. Try again when it is back.")
 
-    def _admit(self, request: GenerationRequest, page: LivePage | None) -> None:
+    def _admit(self, request: GenerationRequest, page: LivePage | None) -> Model:
+        """The model that is asked for."""
         self._check_open()
         if self.error is not None:
             raise self.error
@@ -243,12 +244,18 @@ class Studio:
             )
         if page is not None and not page.finished:
             raise RequestError("This page is being written right now. Wait until it is finished, or stop it.")
-        find_model(self.engine.models, request.model)
+        model = find_model(self.engine.models, request.model)
         if len(self._line) >= self.settings.queue_size + self.engine.places:
             raise Busy(self.waiting)
+        return model
 
     async def _write(
-        self, request: GenerationRequest, page: LivePage | None, record: Record | None, counted: Generation
+        self,
+        request: GenerationRequest,
+        model: Model,
+        page: LivePage | None,
+        record: Record | None,
+        counted: Generation,
     ) -> AsyncGenerator[Event, None]:
         extractor = HtmlExtractor()
         text = [request.prefix]
@@ -271,7 +278,7 @@ class Studio:
             already -= len(extractor.feed(request.prefix))
             said = len(extractor.prose)
             if page is not None:
-                recorder = self._recorder(record, request, page, text)
+                recorder = self._recorder(record, request, model, page, text)
                 yield PageOpened(page, None if recorder is None else await recorder.begin())
             stream = cast(AsyncGenerator[Delta, None], self.engine.stream(request))
             async with aclosing(stream):
@@ -298,7 +305,7 @@ class Studio:
                         kept = self._append(page, html)
                         full, html = len(kept) < len(html), kept
                         if opens:
-                            recorder = self._recorder(record, request, page, text)
+                            recorder = self._recorder(record, request, model, page, text)
                             yield PageOpened(page, None if recorder is None else await recorder.begin())
                     if delta.text:
                         counted.write()
@@ -346,12 +353,12 @@ class Studio:
                 await recorder.end("failed" if failed else _STATES[reason], usage)
 
     def _recorder(
-        self, record: Record | None, request: GenerationRequest, page: LivePage, text: list[str]
+        self, record: Record | None, request: GenerationRequest, model: Model, page: LivePage, text: list[str]
     ) -> Recorder | None:
         store = self.shelf.store
         if record is None or store is None:
             return None
-        recorder = Recorder(store, record, request, find_model(self.engine.models, request.model), page, text)
+        recorder = Recorder(store, record, request, model, page, text)
         self._recorders.add(recorder)
         return recorder
 

@@ -374,3 +374,18 @@ def test_a_base_that_was_saved_in_4_bits_is_loaded_as_it_is(tiny_llama_dir: Path
     assert saved.model.get_memory_footprint() == fresh.model.get_memory_footprint()
     ids = torch.tensor([[5, 6, 7, 8]])
     assert torch.equal(saved.model(ids).logits, fresh.model(ids).logits)
+
+
+def test_files_that_were_read_do_not_count_as_a_containers_used_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The weights of a model that was just fetched would leave no room for it."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(loader, "CGROUP", tmp_path)
+    everything = loader.free_memory()
+    (tmp_path / "memory.max").write_text("1000000\n")
+    (tmp_path / "memory.current").write_text("990000\n")
+    (tmp_path / "memory.stat").write_text("anon 90000\nfile 900000\nactive_file 200000\ninactive_file 700000\n")
+    assert loader.free_memory() == 910_000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert loader.free_memory() == pytest.approx(everything, rel=0.2)

@@ -58,6 +58,26 @@ class TestDefault:
     def test_it_is_what_the_settings_name(self, preset: str, adapter: str | None, expected: Model) -> None:
         assert Catalogue(find_preset(preset), adapter, None, lambda: 100.0).read() == (expected,)
 
+    def test_one_that_is_a_run_too_is_as_the_settings_name_it(
+        self, runs: Path, tmp_path: Path, tiny_llama_dir: Path, tiny_adapter_dir: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its adapter names a base on the hub, of which there is a copy here."""
+        base = shutil.copytree(tiny_llama_dir, tmp_path / "CodeLlama-7b")
+        adapter = finish_run(runs, "mine", tiny_adapter_dir, base_model_name_or_path="someone/CodeLlama-7b")
+        monkeypatch.chdir(runs.parent)
+        for name in (str(adapter), "runs/mine/adapter", "./runs/mine/adapter"):
+            first = Catalogue(find_preset(str(base)), name, str(runs), lambda: 100.0).read()[0]
+            assert (first.id, first.base, first.adapter) == ("runs/mine", str(base), name)
+
+    def test_what_is_in_memory_stays_listed_however_little_is_free(
+        self, runs: Path, monkeypatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setattr(models, "_reachable", lambda name, file: "")
+        mistral = find_preset("mistral").base
+        assert "mistral" not in ids(runs=runs, room=1.0)
+        found = Catalogue(DEMO, DEMO.adapter, str(runs), lambda: 1.0, lambda: mistral).read()
+        assert "mistral" in [model.id for model in found]
+
     def test_it_is_listed_once_and_first(self, runs: Path, tiny_adapter_dir: Path) -> None:
         adapter = finish_run(runs, "mine", tiny_adapter_dir, base_model_name_or_path="models/demo/base")
         assert ids(DEMO, str(adapter), runs) == ["runs/mine", "demo", "demo:base"]
