@@ -126,6 +126,6 @@ def _explain(problem: Any) -> HtmlgenError:
     status, detail = problem["status"], str(problem["detail"])
     if status == 401:
         return Unauthorized(f"{detail} Give the key by --key or HTMLGEN_KEY.")
-    if status == 429 or problem["code"] == "not_ready":
+    if status == 429 or problem["code"] in ("not_ready", "server_busy"):
         return ServerBusy(detail)
     return GenerationFailed(detail) if status >= 500 else ServerRefused(detail)

@@ -22,6 +22,9 @@ from htmlgen.settings import load_settings, make_sampling
 from htmlgen.viewer import viewer
 from htmlgen.whole_file import write_whole
 
+SERVER_SECONDS = 30.0
+"""What a server of HTMLGEN_ENGINE=openai has to come up: who waits here waits for one page, and may be a script."""
+
 DONE, FAILED, USAGE, CUT, NO_PAGE, AGAIN, INTERRUPTED, PIPE = 0, 1, 2, 3, 4, 5, 130, 141
 
 CONTROLS = {number: None for number in (*range(32), *range(127, 160)) if chr(number) not in "\t\n"}
@@ -135,6 +138,9 @@ async def _run(args: argparse.Namespace, body: dict[str, Any]) -> int:
     if end.finish_reason == "length":
         print("htmlgen: the page was cut at its limit. Allow more with --max-new-tokens.", file=sys.stderr)
         return CUT
+    if end.finish_reason != "stop":
+        print("htmlgen: the page was broken off: the server is being shut down. Try again.", file=sys.stderr)
+        return CUT
     return DONE
 
 
@@ -167,7 +173,7 @@ async def _ask_here(body: dict[str, Any]) -> AsyncGenerator[News, None]:
     settings = load_settings()
     sampling = make_sampling(settings, **{name: body[name] for name in SAMPLING_FIELDS if name in body})
     request = GenerationRequest(body["prompt"], body.get("html"), sampling=sampling, model=body.get("model", ""))
-    studio = Studio(make_engine(settings), PageShelf(1), settings)
+    studio = Studio(make_engine(settings, patience=SERVER_SECONDS), PageShelf(1), settings)
     try:
         await studio.start()
         while studio.state == "loading":

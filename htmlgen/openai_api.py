@@ -233,7 +233,7 @@ async def _stream(
 
 
 def _finish_reason(end: Finished) -> str:
-    return "length" if end.finish_reason == "length" else "stop"
+    return "stop" if end.finish_reason == "stop" else "length"  # there is no word for a page that a shutdown broke off
 
 
 def _usage(usage: Usage | None) -> dict[str, int] | None:

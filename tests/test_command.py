@@ -33,7 +33,7 @@ def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Scr
 
     def use(*arguments: Any, **options: Any) -> ScriptedEngine:
         engine = ScriptedEngine(*arguments, **options)
-        monkeypatch.setattr(htmlgen.engines, "make_engine", lambda settings: engine)
+        monkeypatch.setattr(htmlgen.engines, "make_engine", lambda settings, **options: engine)
         return engine
 
     return use
@@ -121,6 +121,7 @@ def exits(words: Sequence[str]) -> int:
     ("engine", "words", "code", "says"),
     [
         ({}, ["x", "--max-new-tokens", "2"], 3, "--max-new-tokens"),
+        ({"finish_reason": "cancelled"}, ["x"], 3, "broken off: the server is being shut down"),
         ({"script": ["Sorry, no."]}, ["x"], 4, "It said: Sorry, no."),
         ({"error": GenerationFailed("It broke off.")}, ["x"], 1, "It broke off."),
         ({"load_error": ModelNotFound("There is no model 'x'. Set HTMLGEN_MODEL.")}, ["x"], 1, "Set HTMLGEN_MODEL"),
@@ -147,6 +148,25 @@ def test_every_way_to_end_has_its_code_and_its_message(
     (tmp_path / "binary.html").write_bytes(b"\xff\xfe")
     assert exits(words) == code
     assert says in capfd.readouterr().err
+
+
+def test_what_is_no_file_is_written_to(script: Any, tmp_path: Path) -> None:
+    script(PAGE)
+    os.mkfifo(tmp_path / "pipe")
+    reader = subprocess.Popen(["cat", str(tmp_path / "pipe")], stdout=subprocess.PIPE)
+    assert main(["x", "-o", "pipe"]) == 0
+    assert reader.communicate(timeout=10)[0].decode() == HTML
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_server_that_does_not_come_up_is_not_waited_for_without_end(
+    monkeypatch: pytest.MonkeyPatch, capfd: Any
+) -> None:
+    monkeypatch.setattr(htmlgen.command, "SERVER_SECONDS", 0.5)
+    for name, value in (("ENGINE", "openai"), ("SERVER", "http://127.0.0.1:9/v1"), ("MODEL", "x")):
+        monkeypatch.setenv(f"HTMLGEN_{name}", value)
+    assert main(["x"]) == 1
+    assert "HTMLGEN_SERVER cannot be reached" in capfd.readouterr().err
 
 
 def test_a_setting_that_cannot_be_is_wrong_usage(script: Any, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:

@@ -102,11 +102,13 @@ async def test_every_field_goes_to_the_engine() -> None:
         await ai.chat.completions.create(model="", messages=ASKED, max_tokens=2)
         cut = await ai.chat.completions.create(model="a", messages=ASKED, max_tokens=1)
         await ai.chat.completions.create(model="a", messages=ASKED)
+        engine.finish_reason = "cancelled"
+        broken_off = await ai.chat.completions.create(model="a", messages=ASKED)
     assert engine.requests[0].model == "runs/b"
     assert engine.requests[0].sampling == Sampling(0.5, 0.8, 7, 1.1, 3, 11)
     assert engine.requests[1].model == "a"
     assert engine.requests[1].sampling == Sampling(max_new_tokens=2)
-    assert cut.choices[0].finish_reason == "length"
+    assert cut.choices[0].finish_reason == broken_off.choices[0].finish_reason == "length"
     assert engine.requests[3].sampling == Sampling(max_new_tokens=77)
 
 
