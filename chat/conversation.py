@@ -28,7 +28,7 @@ class Chat:
         self.studio, self.store = studio, store
         self.id, self.owner = id, owner
         self.asked_model = model
-        self.panel = Panel(studio.settings, studio.engine.models)
+        self.panel = Panel(studio.settings, studio.engine.models, model)
         self.pane = Pane()
         self.page_id: str | None = None
         """The page that the next message changes: the one in the pane."""

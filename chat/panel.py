@@ -30,11 +30,13 @@ OTHER_TEMPERATURE = 0.8
 class Panel:
     """One chat's settings: the last ones that were any good."""
 
-    def __init__(self, settings: Settings, models: Sequence[Model]) -> None:
+    def __init__(self, settings: Settings, models: Sequence[Model], own: str = "") -> None:
+        """`own` is the chat's model, the first where it is empty."""
         self._settings, self._models = settings, models
         default = make_sampling(settings)
         self.values: dict[str, Any] = {name: getattr(default, name) for name in SAMPLING_FIELDS}
-        self.values["other_model"] = models[min(1, len(models) - 1)].id
+        own = own or models[0].id
+        self.values["other_model"] = next((model.id for model in models if model.id != own), own)
         self.values["other_temperature"] = default.temperature if len(models) > 1 else OTHER_TEMPERATURE
 
     @property

@@ -93,9 +93,19 @@ def _sqlite(url: URL) -> AsyncEngine:
     return engine
 
 
+ASYNCPG = {"host", "port", "ssl", "direct_tls", "passfile", "target_session_attrs", "krbsrvname", "gsslib"}
+"""What asyncpg takes of a URL's query."""
+
+
 def _postgresql(url: URL) -> AsyncEngine:
-    # libpq's word, which providers put into the URLs they give out; asyncpg has another.
+    # libpq's words, which providers put into the URLs they give out: asyncpg calls one otherwise, and binds no channels.
     query = {("ssl" if name == "sslmode" else name): value for name, value in url.query.items()}
+    query.pop("channel_binding", None)
+    if unknown := sorted(query.keys() - ASYNCPG):
+        raise SettingsError(
+            f"HTMLGEN_DATABASE_URL has {', '.join(unknown)} after its question mark, which the driver does not know. Leave it out; "
+            f"known are sslmode, {', '.join(sorted(ASYNCPG - {'ssl'}))}."
+        )
     return create_async_engine(
         url.set(drivername="postgresql+asyncpg", query=query),
         pool_pre_ping=True,

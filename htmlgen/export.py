@@ -172,11 +172,15 @@ class Votes:
         for siblings in asked.values():
             down = [page for page in siblings if page.id in self.disliked]
             yield from ((up, worse) for up in siblings if up.id in self.liked for worse in down)
-        for origin, page in self.mended().items():
+        mended = self.mended()
+        for origin, page in mended.items():
             yield page, self.pages[origin]
         for pick in self.picks:
-            if not pick.tie and pick.chosen in self.pages and pick.rejected in self.pages:
-                yield self.pages[pick.chosen], self.pages[pick.rejected]
+            if pick.tie or pick.chosen not in self.pages or pick.rejected not in self.pages:
+                continue
+            better = self.pages[pick.chosen]
+            if pick.kind != "hand" or self.original(better).id in mended:  # else the edit was taken back
+                yield better, self.pages[pick.rejected]
 
 
 def _same(html: str) -> str:

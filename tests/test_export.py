@@ -85,7 +85,9 @@ async def test_mending_needs_no_thumb_and_forgives_a_page_that_was_cut(desk: Des
 async def test_an_edit_that_changed_nothing_or_was_taken_back_is_none(desk: Desk) -> None:
     same, back = await desk.page("same"), await desk.page("back", "another page")
     await desk.edit("same", same)
-    await desk.edit("worse", back)
+    worse = await desk.edit("worse", back)
+    await desk.store.prefer("ann", "hand", worse, back)
+    assert await desk.pairs() == [("another page", "worse", "back")]
     await desk.edit("back", back, "restore")
     assert await desk.sft() == []
     assert await desk.pairs() == []

@@ -28,6 +28,11 @@ def test_it_begins_with_the_servers_defaults(panel: Panel) -> None:
     assert panel.other_sampling == panel.sampling
 
 
+def test_a_model_is_compared_with_another_wherever_it_stands_in_the_list() -> None:
+    assert Panel(Settings(), MODELS, "runs/mine").other_model == "demo"
+    assert Panel(Settings(), MODELS, "demo").other_model == "runs/mine"
+
+
 def test_alone_a_model_is_compared_with_itself_at_another_temperature() -> None:
     alone = Panel(Settings(), MODELS[:1])
     assert alone.other_model == "demo"

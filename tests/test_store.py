@@ -73,6 +73,7 @@ def test_without_a_url_the_database_is_in_the_data_folder() -> None:
     [
         ("nonsense", "cannot be read"),
         ("mysql://a:SECRET@b/c", "'mysql'"),
+        ("postgresql://a:SECRET@b/c?sslmode=require&application_name=x", "has application_name after"),
         ("sqlite://", "no file"),
         ("sqlite:///:memory:", "no file"),
     ],
@@ -83,7 +84,10 @@ def test_a_url_of_no_known_database_is_told_without_its_password(url: str, says:
     assert "SECRET" not in str(refused.value)
 
 
-@pytest.mark.parametrize("url", ["postgres://u:p@h/d?sslmode=require", "postgresql+psycopg2://u:p@h/d?sslmode=require"])
+@pytest.mark.parametrize(
+    "url",
+    ["postgres://u:p@h/d?sslmode=require&channel_binding=require", "postgresql+psycopg2://u:p@h/d?sslmode=require"],
+)
 def test_urls_as_providers_write_them_are_understood(url: str) -> None:
     assert connect(url).url.render_as_string() == "postgresql+asyncpg://u:***@h/d?ssl=require"
 
