@@ -37,6 +37,7 @@
     port = event.ports[0]
     port.onmessage = ({ data }) => {
       if (data?.kind === "pick") return pick(data.on === true)
+      if (data?.kind === "ping") return port.postMessage({ kind: "pong" })
       if (data?.kind !== "scroll") return
       moved = true
       following = false
@@ -145,9 +146,10 @@
       target instanceof Element && tell("click", { selector: cut(name(target)), text: cut(target.textContent.trim()).slice(0, 80) }),
     true,
   )
-  addEventListener("click", (event) => {
-    const link = event.composedPath().find((node) => node instanceof Element && node.matches("a[href], area[href]"))
-    const url = link?.getAttribute("href").trim()
+  const address = (node) => node.getAttribute("href") ?? node.getAttribute("xlink:href") // the latter in SVG
+  const follow = (event) => {
+    const link = event.composedPath().find((node) => node instanceof Element && node.matches("a, area") && address(node) !== null)
+    const url = link && address(link).trim()
     if (url === undefined || event.defaultPrevented || url.startsWith("#")) return
     event.preventDefault()
     if (!/^javascript:/i.test(url)) return tell("link", { url: cut(url) })
@@ -155,9 +157,21 @@
     script.text = decodeURIComponent(url.slice("javascript:".length))
     document.documentElement.append(script)
     script.remove()
-  })
+  }
+  addEventListener("click", follow)
+  // Dialogs and menus stop clicks from going further, which is no reason for a link in them to lead away: the microtask runs
+  // before the link does.
+  const heed = (event) => {
+    for (const name of ["stopPropagation", "stopImmediatePropagation"])
+      event[name] = () => {
+        Event.prototype[name].call(event)
+        queueMicrotask(() => follow(event))
+      }
+  }
+  addEventListener("click", heed, true)
   addEventListener("submit", (event) => {
-    if (event.defaultPrevented) return
+    const method = event.submitter?.getAttribute("formmethod") ?? event.target.getAttribute("method")
+    if (event.defaultPrevented || method?.toLowerCase() === "dialog") return // a dialog's form closes it, and sends nothing
     event.preventDefault()
     tell("submit", { url: cut(event.target.getAttribute("action") ?? "") })
   })

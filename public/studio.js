@@ -112,6 +112,19 @@ addEventListener("DOMContentLoaded", () => {
   new MutationObserver(later).observe(document.body, { childList: true, subtree: true })
 })
 
+// What pages say is for the pane (public/pane/channel.js), and for nobody else here: Chainlit would send every word of it to the
+// server through the chat's own socket, which a page could fill until the server closes it.
+const pages = (window.htmlgenPages = new EventTarget())
+addEventListener(
+  "message",
+  (event) => {
+    if (event.source === window) return
+    event.stopImmediatePropagation()
+    pages.dispatchEvent(Object.assign(new Event("message"), { said: event }))
+  },
+  true,
+)
+
 // Messages of our own server, which come by way of Chainlit's socket, hence from this window; pages are others.
 addEventListener("message", ({ source, data }) => {
   if (source !== window || !/^[\w-]+$/.test(data?.id)) return

@@ -24,7 +24,7 @@ export function read(data) {
   if (kind === "dialog") return { kind, text: text(data.text) }
   if (kind === "link" || kind === "submit") return { kind, text: text(data.url) }
   if (kind === "scroll") return { kind, x: length(data.x), y: length(data.y) }
-  if (kind === "unpicked") return { kind }
+  if (kind === "unpicked" || kind === "pong") return { kind }
   if (kind === "picked")
     return { kind, path: text(data.path), markup: text(data.markup), text: text(data.text).slice(0, 80) }
   if (kind === "blocked") {
@@ -52,7 +52,8 @@ export class PageChannel {
     this.port = null
     const reports = meter()
     const greetings = meter()
-    this.greet = (event) => {
+    this.greet = (heard) => {
+      const event = heard.said ?? heard
       if (event.source === null || event.source !== frame.contentWindow) return
       if (greetings() > GREETINGS) {
         this.close()
@@ -72,7 +73,8 @@ export class PageChannel {
       }
       frame.contentWindow.postMessage({ htmlgen: "port" }, "*", [channel.port2])
     }
-    window.addEventListener("message", this.greet)
+    this.pages = window.htmlgenPages ?? window // in the chat public/studio.js passes on what pages say
+    this.pages.addEventListener("message", this.greet)
   }
 
   send(message) {
@@ -80,7 +82,7 @@ export class PageChannel {
   }
 
   close() {
-    window.removeEventListener("message", this.greet)
+    this.pages.removeEventListener("message", this.greet)
     this.port?.close()
     this.port = null
   }

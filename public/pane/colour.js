@@ -3,7 +3,7 @@
 const WORDS =
   /(?:async|await|break|case|catch|class|const|continue|default|delete|do|else|export|extends|false|finally|for|from|function|if|import|in|instanceof|let|new|null|of|return|super|switch|this|throw|true|try|typeof|undefined|var|void|while|yield)\b/uy
 const JS = /[A-Za-z_$][\w$]*|\d[\w.]*|\s+|[^\s\w$]/uy
-const CSS = /@[\w-]+|#[\da-fA-F]{3,8}\b|-?(?:\d*\.)?\d+(?:%|[a-z]+)?|--?[\w-]+|[A-Za-z][\w-]*|\s+|[^\s\w]/uy
+const CSS = /@[\w-]+|#[\da-fA-F]{3,8}\b|-?(?:\d*\.)?\d+(?:%|[a-z]+)?|--?[\w-]+|[A-Za-z_][\w-]*|\s+|[^\s\w]/uy
 
 // Splits one line into coloured pieces, emit(kind, text); `state` carries what is open (a tag, a comment, a script) into the next line.
 export function colour(line, state, emit) {

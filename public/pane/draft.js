@@ -12,9 +12,12 @@ const unsaved = new Map() // page -> text
 export class Draft {
   // `preview(page, key)` shows the draft's page (the key admits its remote files), `trouble(message)` says what failed, `changed()` that there is something to save.
   constructor(page, original, url, { preview, trouble, changed }) {
-    Object.assign(this, { page, original, url, preview, trouble, changed })
+    Object.assign(this, { page, url, preview, trouble, changed })
+    // A text area knows one kind of line end; the page keeps its own.
+    this.lineEnd = /\r\n/.test(original) && !/(^|[^\r])\n/.test(original) ? "\r\n" : "\n"
+    this.original = original.replace(/\r\n?/g, "\n")
     this.editor = new Editor("HTML source. Tab indents; Escape leaves the editor", () => this.type())
-    this.editor.text = unsaved.get(page) ?? original
+    this.editor.text = unsaved.get(page) ?? this.original
     this.sending = this.again = this.closed = false
     if (this.dirty) this.post()
   }
@@ -24,15 +27,15 @@ export class Draft {
   }
 
   get text() {
-    return this.editor.text
+    return this.editor.text.replaceAll("\n", this.lineEnd)
   }
 
   get dirty() {
-    return this.text !== this.original
+    return this.editor.text !== this.original
   }
 
   type() {
-    if (this.dirty) unsaved.set(this.page, this.text)
+    if (this.dirty) unsaved.set(this.page, this.editor.text)
     else unsaved.delete(this.page)
     this.changed()
     clearTimeout(this.timer)

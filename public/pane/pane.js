@@ -141,7 +141,8 @@ export class Pane {
 
   get writing() {
     const open = this.shown === this.props.page ? this.props.writing : this.entry.state === "writing"
-    return Boolean(open) && this.drawn !== this.key && !this.times
+    // Some pages have ended without ever being drawn whole: their script does not end.
+    return Boolean(open) && this.drawn !== this.key && !this.host.names.get(this.shown)?.outcome
   }
 
   get part() {
@@ -299,6 +300,7 @@ export class Pane {
   // What the buttons do
 
   choose(tab) {
+    this.closeDifference(false) // which lies over all of them
     this.tab = tab
     this.render()
   }

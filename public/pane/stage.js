@@ -7,6 +7,7 @@ import { PageChannel } from "./channel.js"
 import { h, say } from "./element.js"
 
 export const WIDTHS = { phone: 390, tablet: 820, desktop: 1280, fill: 0 }
+const ANSWER_MS = 1000 // for the prelude to say that it is there
 const PATIENCE_MS = 3000 // for a draft to load before it is shown as it is
 
 export class Stage {
@@ -26,15 +27,15 @@ export class Stage {
 
   // Shows `url`, unless `key` says that it is there already. Where `stay` is given the reader's place is kept.
   show(key, url, title, stay = false) {
+    this.waiting = null
+    this.drop(this.coming) // a draft that was thrown away while it loaded
+    this.coming = null
     if (key === this.key) {
       this.frame?.setAttribute("title", title)
       return
     }
     this.key = key
-    this.waiting = null
     if (!stay) this.place = { x: 0, y: 0 }
-    this.drop(this.coming)
-    this.coming = null
     this.drop(this.frame && { frame: this.frame, channel: this.channel })
     this.notice.hidden = true
     const made = this.make(url, title)
@@ -63,6 +64,7 @@ export class Stage {
       if (this.coming !== made) return
       this.coming = null
       this.key = url
+      this.notice.hidden = true
       made.frame.classList.remove("pv-coming")
       made.frame.removeAttribute("aria-hidden")
       made.channel.send({ kind: "scroll", ...place })
@@ -86,14 +88,24 @@ export class Stage {
       referrerpolicy: "no-referrer",
       src: url,
     })
+    let answered = false
     const channel = new PageChannel(
       frame,
       (report) => {
-        if (report.kind === "scroll" && frame === this.frame) this.place = { x: report.x, y: report.y }
+        if (report.kind === "pong") answered = true
+        else if (report.kind === "scroll" && frame === this.frame) this.place = { x: report.x, y: report.y }
         else if (report.kind !== "scroll") this.hear(report)
       },
       (kind) => this.flooded(kind, frame),
     )
+    let loads = 0
+    frame.addEventListener("load", () => {
+      loads += 1
+      if (loads === 1) return
+      answered = false
+      channel.send({ kind: "ping" })
+      setTimeout(() => frame === this.frame && !answered && this.left(), ANSWER_MS)
+    })
     this.element.append(frame)
     return { frame, channel }
   }
@@ -104,16 +116,25 @@ export class Stage {
   }
 
   flooded(kind, frame) {
-    if (kind === "messages" && frame === this.frame) {
-      this.drop({ frame, channel: this.channel })
-      this.frame = this.channel = null
-      say(
-        this.notice,
+    if (kind === "messages" && frame === this.frame)
+      this.takeOut(
         "This page sent thousands of messages a second and would have stopped the chat, so it was taken out. Reload it to try again.",
       )
-      this.notice.hidden = false
-    }
     this.flood(kind)
+  }
+
+  // What the frame shows is no page of ours: it went to another address, or loaded itself anew, which nothing lets it do.
+  left() {
+    const says = "This page tried to go to another address or to load itself anew, which pages cannot do in here."
+    this.takeOut(`${says} Reload it to see it again.`)
+    this.hear({ kind: "console", level: "warn", text: says })
+  }
+
+  takeOut(says) {
+    this.drop({ frame: this.frame, channel: this.channel })
+    this.frame = this.channel = null
+    say(this.notice, says)
+    this.notice.hidden = false
   }
 
   send(message) {

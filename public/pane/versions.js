@@ -136,6 +136,8 @@ export class Difference {
 
   async draw() {
     const run = (this.run += 1)
+    this.rows.replaceChildren(h("p", { class: "df-none" }, "Reading both…"))
+    say(this.sum, "")
     const chosen = [this.from, this.to].map((choice) => this.versions.find((version) => version.page === choice.value))
     try {
       const [a, b] = await Promise.all(chosen.map(this.load))

@@ -78,3 +78,28 @@ def test_remote_files_are_loaded_only_on_request(scripted: Server, tabs: Any) ->
         "https://images.invalid/a.png",
         "https://images.invalid/b.png",
     ]
+
+
+def test_what_a_page_says_goes_to_the_pane_and_not_to_the_server(scripted: Server, tabs: Any) -> None:
+    """Chainlit's own page sends every message to its window on, by the chat's socket, until the server closes that."""
+    shout = "<script>for (let n = 0; n < 50; n++) parent.postMessage('SHOUT'.repeat(30000), '*')</script>"
+    scripted.play({"chunks": tokens(f"{HEAD}<h1>Loud</h1><script>console.log('heard')</script>{shout}</body></html>")})
+    tab = tabs(scripted, size=(1280, 800))
+    sent: list[str] = []
+    closed: list[Any] = []
+
+    def watch(socket: Any) -> None:
+        socket.on("framesent", lambda payload: sent.append(str(payload)[:400]))
+        socket.on("close", lambda socket: closed.append(socket))
+
+    tab.page.on("websocket", watch)
+    tab.page.reload()
+    tab.say("a page")
+    tab.wait_finished()
+    expect(tab.frame().locator("h1")).to_have_text("Loud")
+    tab.page.get_by_role("tab", name="Console").click()
+    expect(tab.page.locator(".pv").get_by_text("heard")).to_be_visible()
+    tab.page.wait_for_timeout(1_000)
+    assert any("client_message" in frame for frame in sent), "or nothing was watched"
+    assert [frame for frame in sent if "SHOUT" in frame or '"ready"' in frame] == []
+    assert closed == []

@@ -77,3 +77,12 @@ def test_chat_and_pane_read_the_source_in_one_stream(desk: PaneTab) -> None:
     desk.app.finish(page)
     desk.page.wait_for_function("heard === '<p>one twoended'")
     assert len(asked) == 1
+
+
+def test_names_that_begin_with_an_underscore_are_code_like_any_other(desk: PaneTab) -> None:
+    html = "<style>body { color: #111 }\n._card { _height: 1px; background: url(img/_l.png) }\n</style>\n<h1>Hello</h1>"
+    desk.update(desk.app.new(html))
+    desk.open("Code")
+    expect(desk.page.locator(".pv-code .pc-row[data-n='4']")).to_be_attached()
+    assert rows(desk.page) == html
+    assert desk.errors == []

@@ -2,7 +2,7 @@
 
 import random
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.pane.app import PaneTab
 from tests.browser.pane.bakery import BUY, EDITOR, three
@@ -151,3 +151,32 @@ def test_what_is_typed_while_an_edit_is_saved_stays(desk: PaneTab) -> None:
     expect(desk.button("Save version")).to_be_enabled()
     expect(area).to_have_value("<h1>Two</h1><p>and more</p>")
     assert [asked["html"] for asked in desk.asked] == ["<h1>Two</h1>"]
+
+
+def test_line_ends_stay_as_they_were(desk: PaneTab) -> None:
+    desk.update(desk.app.new("<h1>One</h1>\r\n<p>Two</p>\r\n"))
+    desk.open("Code")
+    desk.page.locator(".pv-edit").click()
+    area = desk.page.get_by_label(EDITOR)
+    expect(desk.button("Save version")).to_be_disabled()
+    area.fill("<h1>One</h1>\n<p>Three</p>\n")
+    desk.button("Save version").click()
+    expect(desk.page.locator(".pe")).to_have_count(0)
+    assert [asked["html"] for asked in desk.asked] == ["<h1>One</h1>\r\n<p>Three</p>\r\n"]
+
+
+def test_a_draft_that_was_thrown_away_while_it_loaded_is_not_shown(desk: PaneTab) -> None:
+    desk.update(desk.app.new("<h1>One</h1>"))
+    desk.open("Code")
+    desk.page.locator(".pv-edit").click()
+    held: list[Route] = []
+    desk.page.route("**/live*", lambda route: held.append(route))
+    desk.page.get_by_label(EDITOR).fill("<h1>Thrown away</h1>")
+    expect(desk.page.locator("iframe.pv-coming")).to_be_attached()
+    desk.button("Discard").click()
+    for route in held:
+        route.continue_()
+    desk.page.unroute("**/live*")
+    desk.page.wait_for_timeout(3_500)
+    assert desk.page.locator("iframe").count() == 1
+    expect(desk.frame.locator("h1")).to_have_text("One")

@@ -106,3 +106,83 @@ def test_remote_files_are_blocked_until_their_reader_wants_them_page_by_page(pan
     assert re.fullmatch(
         rf"/pages/{pages[1].id}/live\?remote=\w{{64}}", str(pane.page.locator("iframe").get_attribute("src"))
     )
+
+
+LEAVING = {
+    "reload": '<button onclick="location.reload()">Go</button>',
+    "address": "<button onclick=\"location.href='about.html'\">Go</button>",
+}
+
+
+@pytest.mark.parametrize("way", LEAVING)
+def test_a_page_that_left_is_told_of_and_comes_back(desk: PaneTab, way: str) -> None:
+    desk.update(desk.app.new(f"<!DOCTYPE html><h1>Game</h1>{LEAVING[way]}"))
+    desk.frame.get_by_text("Go").click()
+    expect(desk.page.locator(".pv-away")).to_contain_text("tried to go to another address or to load itself anew")
+    desk.button("Load the page again").click()
+    expect(desk.frame.locator("h1")).to_have_text("Game")
+    expect(desk.page.locator(".pv-away")).to_be_hidden()
+
+
+def test_a_page_that_writes_itself_anew_has_not_left(desk: PaneTab) -> None:
+    anew = "document.open(); document.write('<h1>Two</h1>'); document.close()"
+    desk.update(desk.app.new(f'<!DOCTYPE html><h1>One</h1><button onclick="{anew}">Go</button>'))
+    desk.frame.get_by_text("Go").click()
+    expect(desk.frame.locator("h1")).to_have_text("Two")
+    desk.page.wait_for_timeout(1_500)
+    expect(desk.frame.locator("h1")).to_have_text("Two")
+    expect(desk.page.locator(".pv-away")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        '<div onclick="event.stopPropagation()"><a href="https://example.com/x">Go</a></div>',
+        '<svg width="90" height="30"><a xlink:href="https://example.com/x"><text y="20">Go</text></a></svg>',
+    ],
+    ids=["in a menu", "in a drawing"],
+)
+def test_no_link_leads_away(desk: PaneTab, link: str) -> None:
+    desk.update(desk.app.new(f"<!DOCTYPE html><h1>Here</h1>{link}"))
+    desk.frame.get_by_text("Go").click()
+    desk.open("Console")
+    expect(desk.page.locator(".pv-console, [role=tabpanel]").filter(has_text="https://example.com/x")).to_be_visible()
+    desk.open("Preview")
+    expect(desk.frame.locator("h1")).to_have_text("Here")
+
+
+def test_a_link_that_its_page_handles_is_its_own(desk: PaneTab) -> None:
+    own = "event.stopPropagation(); event.preventDefault(); document.body.append('handled')"
+    desk.update(desk.app.new(f'<!DOCTYPE html><body><a href="/x" onclick="{own}">Go</a>'))
+    desk.frame.get_by_text("Go").click()
+    expect(desk.frame.locator("body")).to_contain_text("handled")
+    desk.open("Console")
+    expect(desk.page.get_by_text("/x")).to_have_count(0)
+
+
+def test_a_dialogs_own_form_closes_it(desk: PaneTab) -> None:
+    desk.update(
+        desk.app.new("<!DOCTYPE html><dialog open><form method=dialog><button>Close it</button></form></dialog>")
+    )
+    desk.frame.get_by_text("Close it").click()
+    expect(desk.frame.locator("dialog")).to_be_hidden()
+
+
+def test_a_page_is_being_written_until_its_end_whatever_its_reader_does(desk: PaneTab) -> None:
+    page = desk.app.new("<!DOCTYPE html><h1>Half</h1>", finish=False)
+    desk.update(page, writing=True)
+    expect(desk.frame.locator("h1")).to_have_text("Half")
+    desk.button("Load the page again").click()
+    expect(desk.frame.locator("h1")).to_have_text("Half")
+    expect(desk.button("Stop writing")).to_be_visible()
+    desk.app.finish(page)
+    expect(desk.button("Stop writing")).to_be_hidden()
+
+
+def test_a_page_that_is_never_drawn_whole_can_be_edited_once_it_has_ended(desk: PaneTab) -> None:
+    """As one whose script does not end."""
+    page = desk.app.new("<!DOCTYPE html><h1>Busy</h1>", finish=False)
+    desk.update(page, writing=True)
+    expect(desk.page.locator(".pv-edit")).to_be_disabled()
+    desk.page.evaluate("id => pane.host.names.learn(id, { outcome: 'finished' })", page.id)
+    expect(desk.page.locator(".pv-edit")).to_be_enabled()

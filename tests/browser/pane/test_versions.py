@@ -121,3 +121,19 @@ def test_what_the_server_answers_late_does_not_throw_the_reader_back(desk: PaneT
     desk.update(new, version=4, versions=[*versions, version(new, 4, "new")])
     expect(number).to_have_text("v4 of 4")
     expect(desk.frame.locator("h1")).to_have_text("New")
+
+
+def test_a_comparison_shows_no_others_lines_and_hides_nothing(desk: PaneTab) -> None:
+    pages = three(desk)
+    desk.page.get_by_role("tab", name="Preview").press("d")
+    expect(desk.page.locator(".df-plus")).to_be_visible()
+    desk.open("Console")
+    expect(desk.page.locator(".df-plus")).to_be_hidden()
+    desk.open("Preview")
+    unfinished = desk.app.new("<h1>Three</h1>", finish=False)
+    listed = [version(page, n + 1, "x") for n, page in enumerate([*pages, unfinished])]
+    listed[-1]["state"] = "writing"
+    desk.update(unfinished, version=4, versions=listed, writing=True)
+    desk.page.get_by_role("tab", name="Preview").press("d")
+    expect(desk.page.get_by_text("Reading both…")).to_be_visible()
+    expect(desk.page.locator(".df-plus")).to_have_count(0)
