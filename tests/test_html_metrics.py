@@ -80,3 +80,7 @@ def test_a_loop_of_nested_elements_is_read() -> None:
     document = parse(deep)
     assert document.tags == {"div": 2_000}
     assert document.words == ("deep",)
+
+
+def test_a_page_cut_where_its_parser_gives_up_is_read() -> None:
+    assert parse("<!DOCTYPE html><p>Hi</p><table><svg><html lang=en>").words == ("Hi",)

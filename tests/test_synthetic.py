@@ -7,6 +7,7 @@ import ast
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from train.synthetic import PAGE_LIMIT, Pair, asks, pairs, phrasing
 from train.synthetic.catalogue import KINDS
 from train.synthetic.checker import check, kind_of
 from train.synthetic.command import add_arguments, run
-from train.synthetic.palette import HUES, PALETTES, STYLES, channels, contrast
+from train.synthetic.palette import HUES, PALETTES, STYLES, channels, contrast, distance
 from train.synthetic.requests import requests
 from train.synthetic.stylesheet import LAYOUTS
 from train.synthetic.trades import TRADES
@@ -163,6 +164,25 @@ def without_last_tags(html: str) -> str:
     return html[: html.rindex("</main>")]
 
 
+def recoloured(pair: Pair, name: str) -> str:
+    """The page in the hue that is next to its own."""
+    found = re.search(rf"{name}:(#[0-9a-f]+)", pair.output)
+    assert found is not None
+    mains = {palette.main for palette in PALETTES.values()} - twins(found[1])
+    other = min(mains, key=lambda main: distance(main, found[1]))
+    return pair.output.replace(f"{name}:{found[1]}", f"{name}:{other}")
+
+
+def twins(colour: str) -> set[str]:
+    """The main colours, light and dark, of the hue that has this one."""
+    return {
+        PALETTES[hue, dark].main
+        for hue in HUES
+        if colour in (PALETTES[hue, False].main, PALETTES[hue, True].main)
+        for dark in (False, True)
+    }
+
+
 MUTATIONS: list[tuple[str, str, str, Callable[[Pair], str]]] = [
     ("closed", "", "title", lambda p: without_last_tags(p.output)),
     ("closed", "", "title", lambda p: p.output.replace("</footer>", "")),
@@ -184,6 +204,11 @@ MUTATIONS: list[tuple[str, str, str, Callable[[Pair], str]]] = [
     ("dark", "landing", "dark", lambda p: p.output.replace("--bg:#", "--bg:#ffffff;--x:#")),
     ("button colour", "", "button_hue", lambda p: p.output.replace("--btn:#", "--btn:#fedcba;--x:#")),
     ("header colour", "", "header_hue", lambda p: p.output.replace("--head:#", "--head:#fedcba;--x:#")),
+    ("colour", "", "hue", lambda p: recoloured(p, "--main")),
+    ("button colour", "", "button_hue", lambda p: recoloured(p, "--btn")),
+    ("header colour", "", "header_hue", lambda p: recoloured(p, "--head")),
+    ("texts", "pricing", "texts", lambda p: p.output.replace(p.spec["texts"][0], f"{p.spec['texts'][0]}99")),
+    ("texts", "counter", "start", lambda p: re.sub(r'(id="show">)\d+', r"\g<1>0", p.output)),
     ("style", "", "style", lambda p: p.output.replace("--font:", "--font:fantasy;--x:")),
 ]
 
@@ -206,7 +231,10 @@ def test_a_change_elsewhere_fails_untouched(sample: list[Pair]) -> None:
         assert failed(pair, pair.output.replace('charset="utf-8"', 'charset="UTF-8"')) == ["untouched"]
 
 
-@pytest.mark.parametrize("html", ["", "<", "a plain sentence", "<!DOCTYPE html><html><head><style>:root{--main:red}"])
+@pytest.mark.parametrize(
+    "html",
+    ["", "<", "a plain sentence", "<table><svg><html a=1>", "<!DOCTYPE html><html><head><style>:root{--main:red}"],
+)
 def test_broken_pages_fail_without_raising(sample: list[Pair], html: str) -> None:
     for pair in sample[:100]:
         assert "closed" in failed(pair, html)
@@ -225,6 +253,7 @@ def test_whole_requests_are_filled_for_every_kind() -> None:
             ask = asks.requested(line, rng)
             text, copied, _ = phrasing.whole(line, ask, rng, lower=False)
             assert not set("{}\x02\x03") & set(text), text
+            assert ask.button is None or ask.button in text
             if ask.name:
                 assert ask.name in text
                 assert ask.name in copied

@@ -73,4 +73,5 @@ def reword(pair: Pair, pieces: Pieces, rng: Random, share: float = 0.7) -> Pair:
         input=texts(pair.input),
         output=texts(pair.output),
         copied=tuple(map(words, pair.copied)),
+        spec={},  # of the words that were
     )

@@ -138,9 +138,10 @@ def _wanted(ask: Ask, draft: Draft) -> dict[str, Any]:
         wanted["count"] = {"selector": draft.selector, "n": len(ask.items)}
     elif ask.count is not None:
         wanted["count"] = {"selector": "tr td:first-child" if ask.kind == "table" else draft.selector, "n": ask.count}
-    texts = [*ask.prices, *(value for key, value in ask.facts.items() if key != "step")]
+    texts = [*ask.prices, *(value for key, value in ask.facts.items() if key not in ("start", "step"))]
     if texts:
         wanted["texts"] = texts
+    wanted["start"] = ask.facts.get("start")
     return wanted
 
 

@@ -77,7 +77,7 @@ def _write(args: argparse.Namespace, out: TextIO) -> None:
             "input": pair.input,
             "output": pair.output,
             "kind": pair.kind,
-            "spec": pair.spec,
+            "spec": pair.spec or None,
             "copied": pair.copied,
         }
         out.write(json.dumps(row, ensure_ascii=False) + "\n")
