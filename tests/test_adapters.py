@@ -158,6 +158,10 @@ def test_training_goes_on_from_an_adapter(preset: Preset, tmp_path: Path) -> Non
     ):
         with pytest.raises(SettingsError, match=flag):
             attach(load_base(preset, "none", torch.float32), replace(other, start_from=str(tmp_path)), preset)
+    there = json.loads((tmp_path / "adapter_config.json").read_text())
+    (tmp_path / "adapter_config.json").write_text(json.dumps(there | {"base_model_name_or_path": "someone/else-7b"}))
+    with pytest.raises(SettingsError, match="was trained on someone/else-7b"):
+        attach(load_base(preset, "none", torch.float32), replace(config, start_from=str(tmp_path)), preset)
     with pytest.raises(ModelNotFound, match="run's folder"):
         attach(load_base(preset, "none", torch.float32), replace(config, start_from=str(tmp_path / "none")), preset)
     with pytest.raises(SettingsError, match="--start-from"):

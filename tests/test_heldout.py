@@ -122,6 +122,9 @@ def test_learned_rows_are_kept_and_known_by_their_request_or_their_page(tmp_path
     assert read.use_of(replace(one, html="<p>other</p>", row=9)) == "train"
     assert read.use_of(replace(one, instruction="other", html=" <p>0</p>\n")) == "train"
     assert read.use_of(Record("page 0", "<p>an edit</p>", "<p>new</p>", 0)) is None
+    assert read.use_of(Record("make it blue", "<p>0</p>", "<p>0 in blue</p>", 0)) == "train", (
+        "its answer is mostly that page"
+    )
     assert Learned.read(tmp_path / "none") is None
 
 
@@ -147,19 +150,22 @@ def test_no_data_and_no_rows(data: Path) -> None:
         held_out({"path": str(data)}, {}, "test", limit=0, seed=0)
 
 
-def test_specifications_come_along(tmp_path: Path) -> None:
+@pytest.mark.parametrize("nested", [True, False])
+def test_specifications_come_along(tmp_path: Path, nested: bool) -> None:
     path = tmp_path / "pairs.jsonl"
+    specs = [{"kind": "landing", "title": word} for word in WORDS]
     rows = [
-        {"instruction": w, "output": f"<h1>{w}</h1>", "spec": {"title": w} if n % 2 else json.dumps({"title": w})}
-        for n, w in enumerate(WORDS)
+        {"instruction": word, "output": f"<h1>{word}</h1>", "spec": spec if nested else json.dumps(spec)}
+        for word, spec in zip(WORDS, specs, strict=True)
     ]
-    for nested in (True, False):
-        kept = [
-            row
-            if isinstance(row["spec"], dict) == nested
-            else row | {"spec": {"title": row["instruction"]} if nested else json.dumps({"title": row["instruction"]})}
-            for row in rows
-        ]
-        path.write_text("\n".join(map(json.dumps, kept)))
-        held = held_out({"path": str(path)}, {}, "test", limit=None, seed=0)
-        assert [spec["title"] for spec in held.specs if spec] == [record.instruction for record in held.records]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    held = held_out({"path": str(path)}, {}, "test", limit=None, seed=0)
+    assert [spec["title"] for spec in held.specs if spec] == [record.instruction for record in held.records]
+
+
+@pytest.mark.parametrize("spec", ["A red page", {"kind": "no such kind"}, 7, None])
+def test_what_others_call_a_spec_is_none(tmp_path: Path, spec: object) -> None:
+    rows = [{"instruction": f"a page of {n}", "output": f"<p>{n}</p>", "spec": spec} for n in range(10)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    held = held_out({"path": str(tmp_path / "rows.jsonl")}, {}, "test", limit=None, seed=0)
+    assert held.specs == [None] * len(held.records)

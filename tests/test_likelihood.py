@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from htmlgen.prompt import answer_ids, format_prompt, prompt_ids
 from train.data import Record
 from train.evaluation.likelihood import likelihoods
+from train.loss import SummedLoss
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,24 @@ def test_an_edit_of_a_long_page_is_read_as_far_as_the_model_can(
     record = Record("Greener", "<p>Some <b>words</b>.</p>\n" * 6, "<p>Some <b>words</b>.</p>\n" * 6, 0)
     (found,) = likelihoods(model, tokenizer, "plain", [record])
     assert found["perplexity"][:2] == pytest.approx(by_hand(model, tokenizer, record), rel=1e-5)
+
+
+def test_a_row_too_long_for_the_memory_has_no_weight_and_the_others_have(
+    model: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    forward = SummedLoss.forward
+
+    def full(self: SummedLoss, batch: Any) -> Any:
+        if batch["input_ids"].shape[1] > 200:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(self, batch)
+
+    monkeypatch.setattr(SummedLoss, "forward", full)
+    rows = [Record("A page", None, "<p>a</p>", 0), Record("A page", None, "<p>a</p>" * 60, 7)]
+    short, long = likelihoods(model, tokenizer, "plain", rows)
+    assert short["perplexity"][1] > 0
+    assert long["perplexity"] == (0, 0, 0)
+    assert "Row 7 is too long for the GPU's memory" in caplog.text
 
 
 def test_a_prompt_without_room_has_no_weight(model: Any, tokenizer: Any) -> None:

@@ -21,6 +21,7 @@ from train.__main__ import main
 from train.checkpoint import CheckpointDamaged
 from train.config import AdapterConfig, DataConfig, TrainConfig, load_config
 from train.data import load_split
+from train.estimate import estimate
 from train.fit import fit
 from train.interrupt import Interrupt
 from train.learned import Learned
@@ -334,6 +335,8 @@ def test_too_little_memory_says_what_to_lower(config: TrainConfig, monkeypatch: 
     monkeypatch.setattr(Loop, "loss_of", full)
     with pytest.raises(OutOfMemory, match=r"Step 1 needs more memory.*--micro-batch-size"):
         fit(config)
+    with pytest.raises(OutOfMemory, match=r"largest micro-batch needs more memory.*--micro-batch-size"):
+        estimate(config)
 
 
 # -- and goes on --------------------------------------------------------------------------------------------------------

@@ -266,6 +266,22 @@ def test_the_card_tells_data_settings_and_scores(adapter: Path, tiny_llama_dir: 
     assert (out / "adapter_model.safetensors").read_bytes() == (adapter / "adapter_model.safetensors").read_bytes()
 
 
+def test_the_card_says_when_the_scores_are_of_rows_that_were_learned(
+    adapter: Path, tiny_llama_dir: Path, tmp_path: Path
+) -> None:
+    write_run(adapter, tiny_llama_dir)
+    file = adapter.parent / "evaluation" / "report.json"
+    report = json.loads(file.read_text())
+    report["data"] |= {"part": "train", "warnings": ["some may be rows it has learned."]}
+    file.write_text(json.dumps(report))
+    with (adapter.parent / "metrics.jsonl").open("a") as log:
+        log.write('{"step": 10, "lo')  # the run was killed
+    assert run(arguments("--adapter", adapter.parent, "--what", "adapter", "--out", tmp_path / "published")) == 0
+    card = (tmp_path / "published" / "README.md").read_text()
+    assert "12 prompts, those of training among them (train part)" in card
+    assert "Note: some may be rows it has learned." in card
+
+
 def test_scores_of_other_weights_are_not_claimed(adapter: Path, tiny_llama_dir: Path, tmp_path: Path) -> None:
     write_run(adapter, tiny_llama_dir)
     weights = load_file(adapter / "adapter_model.safetensors")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 from transformers import PreTrainedTokenizerFast
 
+from htmlgen.errors import SettingsError
 from htmlgen.prompt import answer_ids
 from train.pool import encode_pair, pool_batches, pool_rows, stream_batches
 from train.pretrain import PretrainConfig, pretrain, rate
@@ -130,3 +131,12 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, monkeypatch: 
     whole, halves = (load_file(tmp_path / name / "base/model.safetensors") for name in ("whole", "halves"))
     assert whole.keys() == halves.keys()
     assert all(torch.equal(whole[key], halves[key]) for key in whole)
+
+
+@pytest.mark.parametrize("setting", ["eval_every", "workers", "layers", "steps"])
+def test_settings_that_cannot_be_are_told(setting: str) -> None:
+    with pytest.raises(SettingsError, match=f"--{setting.replace('_', '-')} is 0 but must be at least 1"):
+        PretrainConfig(**{setting: 0})
+    with pytest.raises(SettingsError, match="--heads is 5 but must divide --hidden-size"):
+        PretrainConfig(heads=5)
+    assert rate(0, PretrainConfig(warmup_steps=0)) == PretrainConfig().learning_rate

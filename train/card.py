@@ -1,6 +1,5 @@
 """The model card of an adapter or merged model: README.md from the run's settings, its log and its evaluation."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from huggingface_hub import ModelCardData
 
 from htmlgen.presets import Preset
 from train.config import TrainConfig, load_config
+from train.run import RunFolder
 
 LICENCES = {"MIT": "mit", "Apache-2.0": "apache-2.0", "Llama 2 Community": "llama2"}
 """Names of our presets' licences on the hub."""
@@ -33,9 +33,7 @@ class Run:
         """None where `folder` is no run's folder. Raises SettingsError if its config.yaml cannot be read."""
         if not (folder / "config.yaml").is_file():
             return None
-        log = folder / "metrics.jsonl"
-        lines = log.read_text("utf-8").splitlines() if log.is_file() else []
-        return cls(load_config(folder / "config.yaml"), [json.loads(line) for line in lines if line.strip()])
+        return cls(load_config(folder / "config.yaml"), RunFolder(folder).read_metrics())
 
 
 def model_card(
@@ -168,10 +166,12 @@ def _scores(report: Mapping[str, Any], system: str) -> str:
             row += f" {'–' if other is None else format(other, f'.{digits}f')} |"
         lines.append(row)
     data = report["data"]
+    held = "held-out prompts" if data["part"] in ("test", "validation") else "prompts, those of training among them"
+    warnings = "".join(f"\n\nNote: {warning}" for warning in data.get("warnings", ()))
     return (
-        f"## Evaluation\n\n{data['evaluated']:,} held-out prompts ({data['part']} part), "
+        f"## Evaluation\n\n{data['evaluated']:,} {held} ({data['part']} part), "
         f"temperature {report['settings']['sampling']['temperature']}, {report['settings']['quantization']} base. "
-        "Signatures and per-page scores: report.json of `python -m train evaluate`.\n\n" + "\n".join(lines)
+        "Signatures and per-page scores: report.json of `python -m train evaluate`.\n\n" + "\n".join(lines) + warnings
     )
 
 

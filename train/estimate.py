@@ -7,7 +7,7 @@ import torch
 
 from train.config import TrainConfig
 from train.interrupt import Interrupt
-from train.loop import Loop
+from train.loop import Loop, too_little_memory
 from train.memory import peak_memory
 from train.run import RunFolder
 from train.session import load_session
@@ -20,6 +20,13 @@ def estimate(config: TrainConfig) -> str:
     Raises:
         SettingsError, ModelError, OutOfMemory: the same that `fit` would.
     """
+    try:
+        return _measured(config)
+    except torch.OutOfMemoryError as error:
+        raise too_little_memory("The largest micro-batch") from error
+
+
+def _measured(config: TrainConfig) -> str:
     session = load_session(config)
     if session.accelerator.is_main_process:
         show(session.plan.rows[0][0], session.tokenizer, sys.stdout)

@@ -10,11 +10,10 @@ import sys
 import torch
 from jsonargparse import ArgumentParser, Namespace
 
-from htmlgen.errors import OutOfMemory
 from train import checkpoint
 from train.config import TrainConfig, add_settings, read_settings
 from train.interrupt import Interrupt
-from train.loop import Loop, RunResult
+from train.loop import Loop, RunResult, too_little_memory
 from train.progress import Progress
 from train.run import RunFolder
 from train.session import load_session
@@ -64,10 +63,7 @@ def fit(config: TrainConfig) -> RunResult:
         with interrupt:
             return loop.run(progress)
     except torch.OutOfMemoryError as error:
-        raise OutOfMemory(
-            f"Step {loop.state.step + 1} needs more memory than the GPU has. Lower --micro-batch-size or --max-length, or use "
-            "--gradient-checkpointing true, --quantization 4bit or --optimizer paged_adamw_8bit."
-        ) from error
+        raise too_little_memory(f"Step {loop.state.step + 1}") from error
     finally:
         progress.close()
         session.accelerator.end_training()

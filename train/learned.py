@@ -50,8 +50,9 @@ class Learned:
         )
 
     def use_of(self, record: Record) -> Use | None:
-        """What became of a row with this request, or this page; None if there was none."""
-        found = {self.uses.get(digest) for digest in _digests(record)}
+        """What became of a row with this request, or this page, or of the page that this one changes; None if there was none."""
+        known = (*_digests(record), *((_page(record.input),) if record.input else ()))
+        found = {self.uses.get(digest) for digest in known}
         return "train" if "train" in found else "validation" if "validation" in found else None
 
     def __str__(self) -> str:
@@ -61,8 +62,11 @@ class Learned:
 
 def _digests(record: Record) -> tuple[str, str]:
     request = " ".join(f"{record.instruction} \n {record.input or ''}".split())
-    page = " ".join(record.html.split())
-    return _hash(f"asked {request}"), _hash(f"wrote {page}")
+    return _hash(f"asked {request}"), _page(record.html)
+
+
+def _page(html: str) -> str:
+    return _hash(f"wrote {' '.join(html.split())}")
 
 
 def _hash(text: str) -> str:

@@ -15,7 +15,7 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from torch import Tensor
 
-from htmlgen.errors import HtmlgenError
+from htmlgen.errors import HtmlgenError, OutOfMemory
 from train import checkpoint
 from train.adapters import adapter_files, trained_parameters
 from train.batches import Row, collate
@@ -76,6 +76,14 @@ class RunResult:
     best_eval_loss: float | None
     finished: bool
     signum: int = 0
+
+
+def too_little_memory(what: str) -> OutOfMemory:
+    """What a person reads of `torch.OutOfMemoryError`."""
+    return OutOfMemory(
+        f"{what} needs more memory than the GPU has. Lower --micro-batch-size or --max-length, or use --gradient-checkpointing true, "
+        "--quantization 4bit or --optimizer paged_adamw_8bit."
+    )
 
 
 @dataclass

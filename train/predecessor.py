@@ -11,9 +11,10 @@ from pathlib import Path
 from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file as load_tensors
 
+from htmlgen.adapter import same_model
 from htmlgen.errors import ModelNotFound, SettingsError
 from htmlgen.prompt import read_prompt_format
-from train.data import Split
+from train.data import Record, Split
 from train.learned import Learned
 
 WEIGHTS = "adapter_model.safetensors"
@@ -60,10 +61,11 @@ class Predecessor:
 
     def keep_learned(self, split: Split) -> Split:
         """The split with every validation row that the adapter was trained on among the training rows: it would be flattered there."""
-        known = [record for record in split.validation if self.learned.use_of(record) == "train"]
-        if not known:
-            return split
-        rest = [record for record in split.validation if record not in known]
+        learned = self.learned
+        sides: tuple[list[Record], list[Record]] = ([], [])
+        for record in split.validation:
+            sides[learned.use_of(record) == "train"].append(record)
+        rest, known = sides
         return replace(split, train=[*split.train, *known], validation=rest)
 
     def give_weights(self, model: PeftModel) -> None:
@@ -73,6 +75,11 @@ class Predecessor:
             SettingsError: the fresh one is of another kind; the message says which flag to change.
         """
         saved, own = json.loads((self.folder / CONFIG).read_text("utf-8")), model.peft_config["default"]
+        base = str(own.base_model_name_or_path)
+        if not same_model(named := str(saved.get("base_model_name_or_path") or base), base, self.folder):
+            raise SettingsError(
+                f"The adapter in --start-from {self.folder} was trained on {named}, and this run's base is {base}. Take --base {named}."
+            )
         for name in SCALING:
             if (was := saved.get(name)) is not None and was != (now := getattr(own, name, None)):
                 flag = f"--lora-alpha {was}" if name == "lora_alpha" else "its --adapter-type"

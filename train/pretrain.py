@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from htmlgen.errors import SettingsError
 from htmlgen.prompt import write_prompt_format
 from train.pool import POOL_STRIDE, Batch, on_device, pool_batches, stream_batches
 from train.synthetic import pairs
@@ -71,6 +72,14 @@ class PretrainConfig:
     workers: int = 1
     """Processes that make pairs; one makes 100,000 tokens a second. The pairs do not depend on how many there are."""
 
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            lowest = 0 if name in ("seed", "warmup_steps") or isinstance(value, float) else 1
+            if not isinstance(value, str) and value < lowest:
+                raise SettingsError(f"--{name.replace('_', '-')} is {value} but must be at least {lowest}.")
+        if self.hidden_size % self.heads:
+            raise SettingsError(f"--heads is {self.heads} but must divide --hidden-size, which is {self.hidden_size}.")
+
 
 def token_losses(
     model: LlamaForCausalLM, ids: torch.Tensor, weights: torch.Tensor
@@ -88,7 +97,7 @@ def token_losses(
 def rate(step: int, config: PretrainConfig) -> float:
     """Learning rate of `step`: linear warm-up, constant, linear cool-down to zero (a trapezoid)."""
     cooldown = max(1, round(config.steps * config.cooldown))
-    return config.learning_rate * min(1.0, (step + 1) / config.warmup_steps, (config.steps - step) / cooldown)
+    return config.learning_rate * min(1.0, (step + 1) / max(1, config.warmup_steps), (config.steps - step) / cooldown)
 
 
 def make_optimizers(model: LlamaForCausalLM, config: PretrainConfig) -> list[torch.optim.Optimizer]:

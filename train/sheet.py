@@ -68,6 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.batch_size < 1:
         raise SettingsError(f"--batch-size is {arguments.batch_size} but must be at least 1.")
+    if arguments.out.suffix.lower() not in (".png", ".gif", ".webp"):
+        raise SettingsError(f"--out {arguments.out} names no picture. Let it end in .png.")
     prompts = _read_prompts(arguments.prompts) if arguments.prompts else PROMPTS
     with Renderer() as renderer:  # first, so that a missing Chromium is told before the writing
         start = time.monotonic()

@@ -18,6 +18,7 @@ from htmlgen.errors import SettingsError
 from train.config import DataConfig, TrainConfig, field_docs
 from train.data import Record, Split, load_split, open_rows
 from train.learned import Learned
+from train.synthetic.catalogue import KINDS
 
 Part = Literal["test", "validation", "train", "all"]
 
@@ -146,7 +147,13 @@ def load_specs(config: DataConfig, part: Part, records: Sequence[Record]) -> lis
     specs: list[Mapping[str, Any] | None] = []
     for record in records:
         spec = rows[record.row]["spec"]
-        specs.append(json.loads(spec) if isinstance(spec, str) else spec)
+        if isinstance(spec, str):
+            try:
+                spec = json.loads(spec)
+            except ValueError:
+                spec = None
+        # Others call other things a spec.
+        specs.append(spec if isinstance(spec, dict) and spec.get("kind") in KINDS else None)
     return specs
 
 

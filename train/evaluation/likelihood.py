@@ -1,5 +1,6 @@
 """How likely a model finds the held-out answers: teacher forced, the prompt masked."""
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from train.evaluation.metrics import Statistics
 from train.evaluation.text_metrics import likelihood_statistics
 from train.loss import SummedLoss
 from train.tokens import Example, encode_records
+
+log = logging.getLogger(__name__)
 
 LONGEST_WINDOW = 4_096
 """Tokens read at once; longer answers go in windows that each see the prompt and the end of the window before."""
@@ -52,8 +55,14 @@ def likelihoods(
             if not checked:
                 loss.chunked = loss.agrees(batch)
                 checked = True
-            with torch.no_grad():
-                nats += float(loss(batch))
+            try:
+                with torch.no_grad():
+                    nats += float(loss(batch))
+            except torch.OutOfMemoryError:  # the pages are written by now, and what they are worth is still to be told
+                log.warning("Row %d is too long for the GPU's memory: perplexity is told without it.", record.row)
+                examples = []
+                break
+        nats = nats if examples else 0.0
         tokens = sum(example.learned for example in examples)
         size = len(record.html.encode("utf-8", "replace")) if examples else 0
         found.append(likelihood_statistics(nats, tokens, size))
