@@ -31,7 +31,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny_llama_dir: Path, tin
         {
             "instruction": f"A page about {word}",
             "output": f"<!DOCTYPE html>\n<html><head><title>{word}</title></head><body><h1>{word}</h1><p>{word * 5}</p></body></html>",
-            "spec": {"title": word},
+            "spec": {"kind": "landing", "title": word},
         }
         for word in WORDS
     ]
