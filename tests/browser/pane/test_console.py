@@ -89,7 +89,11 @@ def test_what_a_page_forges_is_shown_as_text_and_does_nothing(desk: PaneTab) -> 
     assert texts[2] == "An error without a message"
     assert len(texts[3]) == 2000
     desk.page.evaluate(
-        "() => { window.knocked = new Promise(done => onmessage = ({ data }) => data === 'knocked' && done()) }"
+        """() => {
+          window.knocked = new Promise((done) =>
+            htmlgenPages.addEventListener("message", ({ said }) => said.data === "knocked" && done())
+          )
+        }"""
     )
     desk.page.frames[-1].evaluate("knock()")
     desk.page.evaluate("knocked")
