@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import chainlit.server
 from chainlit.chat_context import chat_contexts
 from chainlit.session import WebsocketSession
-from pydantic import UUID4, AfterValidator, BaseModel, InstanceOf, Json, TypeAdapter, ValidationError
+from pydantic import UUID4, BaseModel, InstanceOf, Json, StringConstraints, TypeAdapter, ValidationError
 
 log = logging.getLogger("htmlgen.chat")
 
@@ -23,14 +23,12 @@ Text = InstanceOf[str]
 """Any string: pydantic's own `str` refuses half a character, which people can send and htmlgen/page.py mends."""
 
 
+UUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+Id = Annotated[str, StringConstraints(pattern=UUID)]
+
+
 def is_uuid(text: Any) -> bool:
-    return isinstance(text, str) and bool(re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text))
-
-
-def _as_written(text: str) -> str:
-    if not is_uuid(text):
-        raise ValueError("not a UUID")
-    return text
+    return isinstance(text, str) and bool(re.fullmatch(UUID, text))
 
 
 class Beginning(BaseModel):
@@ -40,8 +38,8 @@ class Beginning(BaseModel):
     session ends: "../htmlgen" or "/home" would do as well. So both ids are UUIDs, and written as such.
     """
 
-    sessionId: Annotated[str, AfterValidator(_as_written)]
-    threadId: Annotated[str, AfterValidator(_as_written)] | Literal[""] | None = None
+    sessionId: Id
+    threadId: Id | Literal[""] | None = None
     clientType: Literal["webapp", "copilot", "teams", "slack", "discord"]
     userEnv: Json[dict[str, Any]] | Literal[""] | None = None
     chatProfile: Text | None = None

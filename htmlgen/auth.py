@@ -245,14 +245,12 @@ class Auth:
         kept, session = [], _session_cookie(headers)
         for part in headers.get("cookie", "").split(";"):
             name = part.partition("=")[0].strip()
-            if (
-                part.strip() and name != COOKIE_NAME and not name.startswith(f"{COOKIE_NAME}_")
-            ):  # a long one comes in pieces
+            # Chainlit writes a long one in pieces.
+            if part.strip() and name != COOKIE_NAME and not name.startswith(f"{COOKIE_NAME}_"):
                 kept.append(part.strip())
         if session and user.key is None:
-            whose = (
-                user if self.login_required else await self._by_cookie(session)
-            )  # the local user needs none to come in
+            # The local user comes in without one, so that nobody has looked yet whose it is.
+            whose = user if self.login_required else await self._by_cookie(session)
             if whose is not None and whose.name == user.name:
                 kept.append(f"{COOKIE_NAME}={session}")
         return "; ".join(kept)

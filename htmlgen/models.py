@@ -83,9 +83,8 @@ class Catalogue:
         """What there is at this moment; a run that was finished a second ago is there."""
         found: dict[str, Model] = {}
         for model in self._list():
-            first = found.setdefault(
-                model.id, model
-            )  # the default is as the settings name it, whatever else it is as well
+            # The default is as the settings name it, whatever else it is as well.
+            first = found.setdefault(model.id, model)
             found[model.id] = replace(first, note=model.note or first.note)
         return tuple(found.values())
 
