@@ -143,9 +143,8 @@ def requested(request: Request, rng: Random) -> Ask:
         ask.dark = True if rng.random() < 0.15 and " " not in ask.colour and kind.name != "theme" else None
     if "style" in slots:
         ask.style = rng.choice(tuple(STYLES))
-    if (
-        kind.buttons and rng.random() < 0.08 and "colour" not in slots
-    ):  # else nothing is said of the look after the request
+    # With a colour in the request nothing is said of the look after it.
+    if kind.buttons and rng.random() < 0.08 and "colour" not in slots:
         ask.button = rng.choice(kind.buttons)
     return ask
 
